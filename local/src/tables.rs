@@ -1,0 +1,46 @@
+//! DynamoDB, embedded: the tables of the template, on a file or in memory, served over HTTP.
+
+use std::path::Path;
+
+use dynoxide::{Database, errors::DynoxideError};
+use serde_json::{Value, json};
+
+use crate::StartError;
+
+/// Opens the database and makes the tables that it lacks.
+pub(crate) fn open(data: Option<&Path>, tables: &[(Value, Option<String>)]) -> Result<Database, StartError> {
+    let failed = |error: String| StartError::new(format!("The embedded database cannot be opened: {error}."));
+    let database = match data {
+        Some(folder) => {
+            let file = folder.join("tables.sqlite");
+            Database::new(file.to_str().ok_or_else(|| failed("its path is not UTF-8".into()))?)
+        }
+        None => Database::memory(),
+    }
+    .map_err(|error| failed(error.to_string()))?;
+    for (input, expires) in tables {
+        let name = input["TableName"].as_str().unwrap_or_default();
+        make(&database, name, input, expires.as_deref()).map_err(|reason| {
+            StartError::new(format!("The table {name} of the template cannot be made: {reason}."))
+        })?;
+    }
+    // On AWS this happens by itself, some time after an item's end.
+    database.sweep_ttl().map_err(|error| failed(error.to_string()))?;
+    Ok(database)
+}
+
+fn make(database: &Database, name: &str, input: &Value, expires: Option<&str>) -> Result<(), String> {
+    let request = serde_json::from_value(input.clone()).map_err(|error| error.to_string())?;
+    match database.create_table(request) {
+        Ok(_) => {}
+        // It was made by an earlier start.
+        Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    }
+    let Some(attribute) = expires else { return Ok(()) };
+    let settings = json!({
+        "TableName": name, "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
+    });
+    let request = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+    database.update_time_to_live(request).map(drop).map_err(|error| error.to_string())
+}

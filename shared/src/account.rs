@@ -1,0 +1,46 @@
+//! The tenant. Everything belongs to exactly one account, and no path ever names it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An account's id: `[a-z0-9]{1,32}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Account(String);
+
+impl Account {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is not an account's id.
+#[derive(Debug, thiserror::Error)]
+#[error("is not an account: 1 to 32 of a-z and 0-9")]
+pub struct NotAnAccount;
+
+impl TryFrom<String> for Account {
+    type Error = NotAnAccount;
+
+    fn try_from(text: String) -> Result<Self, NotAnAccount> {
+        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        fits.then_some(Self(text)).ok_or(NotAnAccount)
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who did it: a signed-in person, by the user pool's subject. Never by e-mail, which providers share.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Author {
+    /// The user pool's `sub`.
+    pub id: String,
+    /// The name to show.
+    pub name: String,
+}

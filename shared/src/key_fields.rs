@@ -1,0 +1,67 @@
+//! The fields of a key in a body, read the same way when it is made and when it is changed.
+
+use serde_json::Value;
+
+use crate::channel::{Slug, Slugs};
+use crate::fields::{Fields, Flawed, text, whole};
+use crate::key::{Limits, MOST_CHANNELS};
+use crate::permission::{Permission, Permissions};
+use crate::time::Timestamp;
+
+/// `scope` as it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScopeKind {
+    /// Every recipient of the account.
+    All,
+    /// The channels that are named.
+    Channels,
+}
+
+/// The text is not a scope.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a scope: all or channels")]
+pub struct NotAScope;
+
+impl TryFrom<String> for ScopeKind {
+    type Error = NotAScope;
+
+    fn try_from(text: String) -> Result<Self, NotAScope> {
+        match text.as_str() {
+            "all" => Ok(Self::All),
+            "channels" => Ok(Self::Channels),
+            _ => Err(NotAScope),
+        }
+    }
+}
+
+/// `permissions`: at least one.
+pub fn permissions(fields: &mut Fields) -> Result<Option<Permissions>, Flawed> {
+    Ok(fields.list("permissions", 1..=2, text::<Permission>)?.map(Permissions::from_iter))
+}
+
+/// `channels`: at least one. An empty list would reach nobody, and must not be mistaken for everyone.
+pub fn channels(fields: &mut Fields) -> Result<Option<Slugs>, Flawed> {
+    Ok(fields.list("channels", 1..=MOST_CHANNELS, text::<Slug>)?.map(Slugs::from_iter))
+}
+
+/// `expires_at`: a moment to come, or `null` for none.
+pub fn expires_at(fields: &mut Fields, now: Timestamp) -> Result<Option<Option<Timestamp>>, Flawed> {
+    fields.nullable("expires_at", |value| {
+        let moment: Timestamp = text(value)?;
+        if moment > now { Ok(moment) } else { Err("is not in the future".to_owned()) }
+    })
+}
+
+/// `limits`: each a number from 1, or `null` for none.
+pub fn limits(fields: &mut Fields) -> Result<Option<Limits>, Flawed> {
+    fields.object("limits", |limits| {
+        let per_minute = limits.nullable("per_minute", limit);
+        let per_day = limits.nullable("per_day", limit);
+        Ok(Limits { per_minute: per_minute?.flatten(), per_day: per_day?.flatten() })
+    })
+}
+
+fn limit(value: Value) -> Result<u32, String> {
+    let limit: u64 = whole(value)?;
+    u32::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| format!("is not a whole number from 1 to {}", u32::MAX))
+}

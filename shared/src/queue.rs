@@ -1,0 +1,66 @@
+//! The queue between accepting a push and delivering it. A message names work and holds no content.
+
+use aws_sdk_sqs::Client;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::aws;
+use crate::config::Config;
+use crate::push::PushId;
+use crate::subscription::SubscriptionId;
+
+/// The longest that a message can be held back, in seconds (SQS, `DelaySeconds`).
+pub const LONGEST_DELAY: u32 = 900;
+
+/// One page of a push's audience, to be delivered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// Whose push.
+    pub account: Account,
+    /// Which push.
+    pub push: PushId,
+    /// The page's number, from 0.
+    pub page: u32,
+    /// The page begins after this subscription; the first begins with none.
+    pub after: Option<SubscriptionId>,
+    /// 0 for the whole page; above, the recipients that the attempt before could not deliver to yet.
+    pub attempt: u32,
+}
+
+impl Task {
+    /// The first task of a push, from which the others follow.
+    pub fn first(account: &Account, push: &PushId) -> Self {
+        Self { account: account.clone(), push: push.clone(), page: 0, after: None, attempt: 0 }
+    }
+}
+
+/// The queue did not take a message.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue took no message")]
+pub struct Error(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// The queue.
+#[derive(Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue that the environment names.
+    pub fn connect(config: &Config) -> Result<Self, crate::config::Missing> {
+        let mut builder = aws_sdk_sqs::config::Builder::from(&aws::sdk_config(config)?);
+        builder.set_endpoint_url(aws::endpoint(config, "SQS"));
+
+        Ok(Self { client: Client::from_conf(builder.build()), url: config.required("QUEUE_URL")?.to_owned() })
+    }
+
+    /// Puts a task on the queue, to be seen after so many seconds. It is there when this returns; it may be there twice.
+    pub async fn put(&self, task: &Task, delay: u32) -> Result<(), Error> {
+        let body = serde_json::to_string(task).unwrap_or_else(|_| unreachable!("strings and numbers serialize"));
+        let delay = i32::try_from(delay.min(LONGEST_DELAY)).unwrap_or_default();
+        let sent = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(delay).send().await;
+
+        sent.map(|_| ()).map_err(|e| Error(e.into()))
+    }
+}

@@ -1,0 +1,110 @@
+//! The tables: the only place that knows their attributes and expressions.
+//!
+//! Every method is one step that is done as a whole or not at all. A write that may be repeated after a lost answer
+//! recognises its own repeat: a transaction by its token, the others by what they wrote.
+
+mod audience;
+mod authorize;
+mod channels;
+mod delivery;
+mod item;
+mod key_item;
+mod keys;
+mod pushes;
+mod subscriptions;
+mod transaction;
+mod writers;
+
+use std::error::Error as StdError;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws;
+use crate::config::{Config, Missing};
+
+pub use audience::Recipients;
+pub use authorize::Verdict;
+pub use channels::{Added, Removed};
+pub use delivery::{Claim, Finished, Outcome};
+pub use keys::Edited;
+pub use subscriptions::{Found, Memberships};
+
+/// The tables of one deployment.
+pub struct Store {
+    client: Client,
+    /// Without the SDK's own repeats: the counting write decides for itself what a lost answer means.
+    once: Client,
+    writers: writers::Writers,
+    tables: Tables,
+}
+
+/// The tables' names. A function is told only those that it may use; it never asks for another.
+struct Tables {
+    keys: String,
+    channels: String,
+    subscriptions: String,
+    pushes: String,
+}
+
+impl Store {
+    /// The tables that the environment names.
+    pub fn connect(config: &Config) -> Result<Self, Missing> {
+        let mut builder = aws_sdk_dynamodb::config::Builder::from(&aws::sdk_config(config)?);
+        builder.set_endpoint_url(aws::endpoint(config, "DYNAMODB"));
+        let name = |variable| config.optional(variable).unwrap_or_default().to_owned();
+
+        Ok(Self {
+            client: Client::from_conf(builder.clone().build()),
+            once: Client::from_conf(builder.retry_config(RetryConfig::disabled()).build()),
+            writers: writers::Writers::default(),
+            tables: Tables {
+                keys: name("KEYS_TABLE"),
+                channels: name("CHANNELS_TABLE"),
+                subscriptions: name("SUBSCRIPTIONS_TABLE"),
+                pushes: name("PUSHES_TABLE"),
+            },
+        })
+    }
+}
+
+/// The store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It did not answer, or not in time, or was too busy.
+    #[error("the store does not answer")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// It refused a call that it should not have refused.
+    #[error("the store refused a call")]
+    Unexpected(#[source] Box<dyn StdError + Send + Sync>),
+    /// What is stored is not of the form that we write.
+    #[error("an item of {0} is malformed")]
+    Malformed(&'static str),
+}
+
+/// What a failed call means for the caller.
+fn failed<E>(error: SdkError<E>) -> Error
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let ours = match &error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::ServiceError(answer) => answer.raw().status().as_u16() < 500 && !busy(answer.err()),
+        _ => false,
+    };
+    if ours { Error::Unexpected(error.into()) } else { Error::Unavailable(error.into()) }
+}
+
+/// Whether the store did not apply the call because too much was asked at once.
+fn busy(error: &impl ProvideErrorMetadata) -> bool {
+    let code = error.code().unwrap_or_default();
+    code.contains("Throttl")
+        || matches!(
+            code,
+            "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "TransactionConflictException"
+                | "TransactionInProgressException"
+        )
+}

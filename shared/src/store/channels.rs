@@ -1,0 +1,209 @@
+//! Channels: made, looked up, listed and deleted.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+
+use super::item::{Item, Reader, author, moment, number, text};
+use super::transaction::Transacted;
+use super::{Error, Store, failed};
+use crate::account::Account;
+use crate::channel::{Channel, ChannelId, Channels, Slug, Slugs};
+
+const KIND: &str = "channels";
+
+/// The most items of one `BatchGetItem`.
+pub(super) const MOST_IN_BATCH: usize = 100;
+
+/// How the making of a channel ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Added {
+    /// It is there.
+    Done,
+    /// There is one of this slug.
+    Exists,
+}
+
+/// How the deletion of a channel ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// There is none of this slug.
+    Absent,
+    /// So many keys name it.
+    InUse(u64),
+}
+
+impl Store {
+    /// Keeps a new channel, if there is none of its slug.
+    pub async fn add_channel(&self, account: &Account, channel: &Channel) -> Result<Added, Error> {
+        let put = Put::builder()
+            .table_name(&self.tables.channels)
+            .item("account", text(account.as_str()))
+            .item("slug", text(channel.slug.as_str()))
+            .item("id", text(channel.id.as_str()))
+            .item("created_at", moment(channel.created_at))
+            .item("created_by", author(&channel.created_by))
+            .item("subscriptions", number(channel.subscriptions))
+            .item("keys", number(0))
+            .condition_expression("attribute_not_exists(slug)")
+            .build()
+            .map_err(built)?;
+        let added = self.transact(vec![TransactWriteItem::builder().put(put).build()]).await?;
+
+        Ok(if added == Transacted::Done { Added::Done } else { Added::Exists })
+    }
+
+    /// The account's channels by slug, so many at most, those after `after`; and whether more follow.
+    pub async fn channels(&self, account: &Account, after: Option<&Slug>, most: usize) -> Result<(Vec<Channel>, bool), Error> {
+        let condition = if after.is_some() { "account = :account AND slug > :slug" } else { "account = :account" };
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.tables.channels)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":account", text(account.as_str()))
+            .consistent_read(true)
+            .limit(page_limit(most));
+        if let Some(slug) = after {
+            query = query.expression_attribute_values(":slug", text(slug.as_str()));
+        }
+        let found = query.send().await.map_err(failed)?;
+        let mut channels = found.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+        let more = channels.len() > most;
+        channels.truncate(most);
+
+        Ok((channels, more))
+    }
+
+    /// These channels with their ids, or those among them that do not exist.
+    pub async fn resolve(&self, account: &Account, slugs: &Slugs) -> Result<Result<Channels, Slugs>, Error> {
+        let key = |slug: &Slug| {
+            HashMap::from([("account".to_owned(), text(account.as_str())), ("slug".to_owned(), text(slug.as_str()))])
+        };
+        let wanted: Vec<Item> = slugs.iter().map(key).collect();
+        let items = self.batch_get(&self.tables.channels, wanted).await?;
+        let channel = |item: &Item| from_item(item).map(|channel| (channel.slug, channel.id));
+        let found = items.iter().map(channel).collect::<Result<Channels, _>>()?;
+        let unknown: Slugs = slugs.iter().filter(|slug| !found.contains_key(slug)).cloned().collect();
+
+        Ok(if unknown.is_empty() { Ok(found) } else { Err(unknown) })
+    }
+
+    /// Deletes a channel that no key names. Its memberships hang on its id, which nothing names any more.
+    pub async fn delete_channel(&self, account: &Account, slug: &Slug) -> Result<Removed, Error> {
+        let delete = Delete::builder()
+            .table_name(&self.tables.channels)
+            .key("account", text(account.as_str()))
+            .key("slug", text(slug.as_str()))
+            .condition_expression("attribute_exists(slug) AND #keys = :zero")
+            .expression_attribute_names("#keys", "keys")
+            .expression_attribute_values(":zero", number(0))
+            .build()
+            .map_err(built)?;
+        if self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await? == Transacted::Done {
+            return Ok(Removed::Done);
+        }
+
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.tables.channels)
+            .key("account", text(account.as_str()))
+            .key("slug", text(slug.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        match got.item {
+            None => Ok(Removed::Absent),
+            Some(item) => Ok(Removed::InUse(Reader::new(KIND, &item).number("keys")?)),
+        }
+    }
+
+    /// Counts subscriptions that came to a channel or left it. The count is for people to look at; a channel that is no
+    /// more, or a lost answer, leaves it as it is.
+    pub(super) async fn count_subscriptions(&self, account: &Account, slug: &str, id: &ChannelId, by: i64) {
+        let counted = self
+            .client
+            .update_item()
+            .table_name(&self.tables.channels)
+            .key("account", text(account.as_str()))
+            .key("slug", text(slug))
+            .condition_expression("attribute_exists(slug) AND id = :id")
+            .update_expression("ADD subscriptions :by")
+            .expression_attribute_values(":id", text(id.as_str()))
+            .expression_attribute_values(":by", number(by))
+            .send()
+            .await;
+        if let Err(error) = counted.map_err(failed) {
+            tracing::debug!(account = account.as_str(), slug, cause = %error, "subscriptions not counted");
+        }
+    }
+
+    /// Items by their keys, in as many calls as that takes.
+    pub(super) async fn batch_get(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let mut left = keys;
+        while !left.is_empty() {
+            let rest = left.split_off(left.len().min(MOST_IN_BATCH));
+            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().map_err(built)?;
+            let got = self.client.batch_get_item().request_items(table, wanted).send().await.map_err(failed)?;
+            items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            left = rest;
+            // What was too much for one answer is asked for again.
+            let unprocessed = got.unprocessed_keys.unwrap_or_default().remove(table);
+            left.extend(unprocessed.map(|rest| rest.keys).unwrap_or_default());
+        }
+        Ok(items)
+    }
+}
+
+/// The part of a transaction by which a channel counts a key more or less, if it still is this channel.
+pub(super) fn count_key(
+    table: &str,
+    account: &Account,
+    slug: &Slug,
+    id: &ChannelId,
+    by: i64,
+) -> Result<TransactWriteItem, Error> {
+    let update = Update::builder()
+        .table_name(table)
+        .key("account", text(account.as_str()))
+        .key("slug", text(slug.as_str()))
+        .condition_expression("attribute_exists(slug) AND id = :id")
+        .update_expression("ADD #keys :by")
+        .expression_attribute_names("#keys", "keys")
+        .expression_attribute_values(":id", text(id.as_str()))
+        .expression_attribute_values(":by", number(by))
+        .build()
+        .map_err(built)?;
+
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// One more than a page holds, to know whether another follows.
+pub(super) fn page_limit(most: usize) -> i32 {
+    i32::try_from(most + 1).unwrap_or(i32::MAX)
+}
+
+/// A call that lacks a part is our mistake.
+pub(super) fn built(error: BuildError) -> Error {
+    Error::Unexpected(error.into())
+}
+
+fn from_item(item: &Item) -> Result<Channel, Error> {
+    let reader = Reader::new(KIND, item);
+    // Counted apart, so it can be off, below zero too.
+    let subscriptions: i64 = reader.number("subscriptions")?;
+
+    Ok(Channel {
+        slug: reader.parsed("slug")?,
+        id: ChannelId::stored(reader.text("id")?),
+        created_at: reader.moment("created_at")?,
+        created_by: reader.author("created_by")?,
+        subscriptions: u64::try_from(subscriptions).unwrap_or(0),
+    })
+}

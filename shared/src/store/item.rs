@@ -1,0 +1,105 @@
+//! Attributes, written and read.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Error;
+use crate::account::Author;
+use crate::time::Timestamp;
+
+/// An item, as the store has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn moment(value: Timestamp) -> AttributeValue {
+    number(value.millis())
+}
+
+pub(super) fn bytes(value: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(value))
+}
+
+pub(super) fn author(value: &Author) -> AttributeValue {
+    AttributeValue::M(HashMap::from([("id".to_owned(), text(&value.id)), ("name".to_owned(), text(&value.name))]))
+}
+
+/// The attributes of an item of this kind, taken out with their types checked.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) kind: &'static str,
+    pub(super) item: &'a Item,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(kind: &'static str, item: &'a Item) -> Self {
+        Self { kind, item }
+    }
+
+    pub(super) fn text(self, name: &str) -> Result<String, Error> {
+        self.optional_text(name)?.ok_or(Error::Malformed(self.kind))
+    }
+
+    pub(super) fn optional_text(self, name: &str) -> Result<Option<String>, Error> {
+        self.read(name, |value| value.as_s().ok().cloned())
+    }
+
+    pub(super) fn parsed<T: TryFrom<String>>(self, name: &str) -> Result<T, Error> {
+        T::try_from(self.text(name)?).map_err(|_| Error::Malformed(self.kind))
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(self, name: &str) -> Result<T, Error> {
+        self.optional_number(name)?.ok_or(Error::Malformed(self.kind))
+    }
+
+    pub(super) fn optional_number<T: std::str::FromStr>(self, name: &str) -> Result<Option<T>, Error> {
+        self.read(name, |value| value.as_n().ok()?.parse().ok())
+    }
+
+    pub(super) fn moment(self, name: &str) -> Result<Timestamp, Error> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+
+    pub(super) fn optional_moment(self, name: &str) -> Result<Option<Timestamp>, Error> {
+        Ok(self.optional_number(name)?.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn flag(self, name: &str) -> Result<bool, Error> {
+        self.read(name, |value| value.as_bool().ok().copied())?.ok_or(Error::Malformed(self.kind))
+    }
+
+    pub(super) fn bytes(self, name: &str) -> Result<&'a [u8], Error> {
+        self.item.get(name).and_then(|v| v.as_b().ok()).map(AsRef::as_ref).ok_or(Error::Malformed(self.kind))
+    }
+
+    /// A map of items' attributes; absent is empty.
+    pub(super) fn map(self, name: &str) -> Result<Item, Error> {
+        Ok(self.read(name, |value| value.as_m().ok().cloned())?.unwrap_or_default())
+    }
+
+    /// A set of strings; absent is empty.
+    pub(super) fn texts(self, name: &str) -> Result<Vec<String>, Error> {
+        Ok(self.read(name, |value| value.as_ss().ok().cloned())?.unwrap_or_default())
+    }
+
+    pub(super) fn author(self, name: &str) -> Result<Author, Error> {
+        let map = self.map(name)?;
+        let inner = Reader::new(self.kind, &map);
+        Ok(Author { id: inner.text("id")?, name: inner.text("name")? })
+    }
+
+    fn read<T>(self, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Option<T>, Error> {
+        match self.item.get(name) {
+            None => Ok(None),
+            Some(value) => read(value).map(Some).ok_or(Error::Malformed(self.kind)),
+        }
+    }
+}

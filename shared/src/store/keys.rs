@@ -1,0 +1,140 @@
+//! Keys: made, read, listed, edited and deleted. A change of a key's channels changes the channels' counts with it.
+
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+
+use super::channels::{self, count_key};
+use super::item::text;
+use super::transaction::Transacted;
+use super::{Error, Store, failed, key_item};
+use crate::account::Account;
+use crate::channel::Channels;
+use crate::key::{Key, KeyId};
+
+/// How a change of a key ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edited {
+    /// It is written.
+    Done,
+    /// Nothing is written: the key was changed or deleted meanwhile, or a channel is no more. Look again.
+    Stale,
+}
+
+impl Store {
+    /// Keeps a new key, if all its channels still are what they were when they were looked up.
+    pub async fn add_key(&self, key: &Key) -> Result<Edited, Error> {
+        let put = Put::builder()
+            .table_name(&self.tables.keys)
+            .set_item(Some(key_item::to_item(key)))
+            .condition_expression("attribute_not_exists(id)")
+            .build();
+        let mut parts = vec![TransactWriteItem::builder().put(put.map_err(channels::built)?).build()];
+        self.count_channels(key, &Channels::new(), key.scope.channels(), &mut parts)?;
+
+        self.edit(parts).await
+    }
+
+    /// The key of this id.
+    pub async fn key(&self, account: &Account, id: &KeyId) -> Result<Option<Key>, Error> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.tables.keys)
+            .key("account", text(account.as_str()))
+            .key("id", text(id.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        got.item.as_ref().map(key_item::from_item).transpose()
+    }
+
+    /// The account's keys, newest first, so many at most, those older than `before`; and whether more follow.
+    pub async fn keys(&self, account: &Account, before: Option<&KeyId>, most: usize) -> Result<(Vec<Key>, bool), Error> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.tables.keys)
+            .key_condition_expression(if before.is_some() { "account = :account AND id < :id" } else { "account = :account" })
+            .expression_attribute_values(":account", text(account.as_str()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(channels::page_limit(most));
+        if let Some(id) = before {
+            query = query.expression_attribute_values(":id", text(id.as_str()));
+        }
+        let found = query.send().await.map_err(failed)?;
+        let mut keys = found.items().iter().map(key_item::from_item).collect::<Result<Vec<_>, _>>()?;
+        let more = keys.len() > most;
+        keys.truncate(most);
+
+        Ok((keys, more))
+    }
+
+    /// Writes what an edit made of a key, if nobody else has edited it meanwhile. Usage goes on being counted.
+    pub async fn edit_key(&self, before: &Key, after: &Key) -> Result<Edited, Error> {
+        let mut update = Update::builder()
+            .table_name(&self.tables.keys)
+            .key("account", text(before.account.as_str()))
+            .key("id", text(before.id.as_str()))
+            .condition_expression("attribute_exists(id) AND #revision = :before")
+            .expression_attribute_values(":before", text(&before.revision));
+        let (mut set, mut removed) = (Vec::new(), Vec::new());
+        for (name, value) in key_item::editable(after) {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            match value {
+                Some(value) => {
+                    set.push(format!("#{name} = :{name}"));
+                    update = update.expression_attribute_values(format!(":{name}"), value);
+                }
+                None => removed.push(format!("#{name}")),
+            }
+        }
+        let mut change = format!("SET {}", set.join(", "));
+        if !removed.is_empty() {
+            change += &format!(" REMOVE {}", removed.join(", "));
+        }
+        let update = update.update_expression(change).build().map_err(channels::built)?;
+        let mut parts = vec![TransactWriteItem::builder().update(update).build()];
+        self.count_channels(after, before.scope.channels(), after.scope.channels(), &mut parts)?;
+
+        self.edit(parts).await
+    }
+
+    /// Deletes a key, if nobody else has edited it meanwhile.
+    pub async fn delete_key(&self, key: &Key) -> Result<Edited, Error> {
+        let delete = Delete::builder()
+            .table_name(&self.tables.keys)
+            .key("account", text(key.account.as_str()))
+            .key("id", text(key.id.as_str()))
+            .condition_expression("revision = :before")
+            .expression_attribute_values(":before", text(&key.revision))
+            .build();
+        let mut parts = vec![TransactWriteItem::builder().delete(delete.map_err(channels::built)?).build()];
+        self.count_channels(key, key.scope.channels(), &Channels::new(), &mut parts)?;
+
+        self.edit(parts).await
+    }
+
+    async fn edit(&self, parts: Vec<TransactWriteItem>) -> Result<Edited, Error> {
+        Ok(match self.transact(parts).await? {
+            Transacted::Done => Edited::Done,
+            Transacted::Refused(_) => Edited::Stale,
+        })
+    }
+
+    /// Adds the parts by which the channels that a change adds or takes away know how many keys name them.
+    fn count_channels(
+        &self,
+        key: &Key,
+        before: &Channels,
+        after: &Channels,
+        parts: &mut Vec<TransactWriteItem>,
+    ) -> Result<(), Error> {
+        let added = after.iter().filter(|(slug, id)| before.get(slug) != Some(id)).map(|channel| (channel, 1));
+        let removed = before.iter().filter(|(slug, id)| after.get(slug) != Some(id)).map(|channel| (channel, -1));
+        for ((slug, id), by) in added.chain(removed) {
+            parts.push(count_key(&self.tables.channels, &key.account, slug, id, by)?);
+        }
+        Ok(())
+    }
+}

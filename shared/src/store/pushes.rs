@@ -1,0 +1,142 @@
+//! Pushes: kept, read and listed, for 30 days.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::item::{Item, Reader, moment, number, text};
+use super::key_item::{channels_attribute, channels_of};
+use super::{Error, Store, channels, failed};
+use crate::account::Account;
+use crate::push::{Audience, Counts, DAYS_KEPT, Progress, Push, PushId, Ttl};
+use crate::time::Timestamp;
+
+const KIND: &str = "pushes";
+
+impl Store {
+    /// Keeps a new push.
+    pub async fn add_push(&self, account: &Account, push: &Push) -> Result<(), Error> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.pushes)
+            .set_item(Some(to_item(account, push)?))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await {
+            // Nobody else draws this id: what is there is this very push, and its first answer was lost.
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            other => other.map(|_| ()).map_err(failed),
+        }
+    }
+
+    /// The push of this id.
+    pub async fn push(&self, account: &Account, id: &PushId, now: Timestamp) -> Result<Option<Push>, Error> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.tables.pushes)
+            .key("pk", text(account.as_str()))
+            .key("sk", text(id.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failed)?;
+        let push = got.item.as_ref().map(from_item).transpose()?;
+        // The table deletes late.
+        Ok(push.filter(|push| expires(push) > now.seconds()))
+    }
+
+    /// The account's pushes, newest first, so many at most, those older than `before`; and whether more follow.
+    pub async fn pushes(
+        &self,
+        account: &Account,
+        before: Option<&PushId>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<Push>, bool), Error> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.tables.pushes)
+            .key_condition_expression(if before.is_some() { "pk = :pk AND sk < :sk" } else { "pk = :pk" })
+            .expression_attribute_values(":pk", text(account.as_str()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(channels::page_limit(most));
+        if let Some(id) = before {
+            query = query.expression_attribute_values(":sk", text(id.as_str()));
+        }
+        let found = query.send().await.map_err(failed)?;
+        let mut pushes = found.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+        pushes.retain(|push| expires(push) > now.seconds());
+        let more = pushes.len() > most;
+        pushes.truncate(most);
+
+        Ok((pushes, more))
+    }
+}
+
+/// The second in which a push may be forgotten.
+fn expires(push: &Push) -> i64 {
+    push.created_at.seconds() + DAYS_KEPT * 86_400
+}
+
+fn to_item(account: &Account, push: &Push) -> Result<Item, Error> {
+    let content = serde_json::to_string(&push.content).map_err(|_| Error::Malformed(KIND))?;
+    let mut item = HashMap::from([
+        ("pk".to_owned(), text(account.as_str())),
+        ("sk".to_owned(), text(push.id.as_str())),
+        ("key".to_owned(), text(push.key.as_str())),
+        ("content".to_owned(), text(content)),
+        ("ttl".to_owned(), number(push.ttl.seconds())),
+        ("urgency".to_owned(), text(push.urgency.name())),
+        ("request_id".to_owned(), text(&push.request_id)),
+        ("created_at".to_owned(), moment(push.created_at)),
+        ("progress".to_owned(), text(push.progress.name())),
+        ("retries_open".to_owned(), number(0)),
+        ("expires".to_owned(), number(expires(push))),
+        ("all".to_owned(), AttributeValue::Bool(push.audience == Audience::All)),
+    ]);
+    if let Audience::Channels(channels) = &push.audience {
+        item.insert("channels".to_owned(), channels_attribute(channels));
+    }
+    if let Some(topic) = &push.topic {
+        item.insert("topic".to_owned(), text(topic.as_str()));
+    }
+    Ok(item)
+}
+
+fn from_item(item: &Item) -> Result<Push, Error> {
+    let reader = Reader::new(KIND, item);
+    let malformed = || Error::Malformed(KIND);
+    let audience = if reader.flag("all")? { Audience::All } else { Audience::Channels(channels_of(reader, "channels")?) };
+    let count = |name| Ok(reader.optional_number(name)?.unwrap_or(0));
+    let progress = reader.text("progress")?;
+    let progress = [Progress::Queued, Progress::Sending, Progress::Done].into_iter().find(|p| p.name() == progress);
+
+    Ok(Push {
+        id: reader.parsed("sk")?,
+        key: reader.parsed("key")?,
+        content: serde_json::from_str(&reader.text("content")?).map_err(|_| malformed())?,
+        audience,
+        ttl: Ttl::try_from(reader.number::<u64>("ttl")?).map_err(|_| malformed())?,
+        urgency: reader.parsed("urgency")?,
+        topic: reader.optional_text("topic")?.map(|topic| topic.try_into().map_err(|_| malformed())).transpose()?,
+        request_id: reader.text("request_id")?,
+        created_at: reader.moment("created_at")?,
+        finished_at: reader.optional_moment("finished_at")?,
+        progress: progress.ok_or_else(malformed)?,
+        counts: Counts {
+            recipients: count("recipients")?,
+            delivered: count("delivered")?,
+            gone: count("gone")?,
+            failed: count("failed")?,
+        },
+    })
+}

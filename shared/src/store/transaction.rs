@@ -1,0 +1,55 @@
+//! Several items written together or not at all. The token makes a repeat of a transaction that was applied succeed
+//! without being applied again.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+
+use super::{Error, Store, busy, failed};
+use crate::text;
+
+/// So often a transaction that met another one is repeated.
+const REPEATS: u32 = 12;
+
+/// How a transaction ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Transacted {
+    /// All of it was written.
+    Done,
+    /// Nothing was written: the condition of the part with this number failed.
+    Refused(usize),
+}
+
+impl Store {
+    /// Writes these items together.
+    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
+        let token = text::random(32);
+        let mut repeats = 0;
+        loop {
+            let call = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
+            let Err(error) = call.client_request_token(&token).send().await else {
+                return Ok(Transacted::Done);
+            };
+            let again = match &error {
+                SdkError::ServiceError(answer) => match answer.err() {
+                    TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                        let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
+                        if let Some(part) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
+                            return Ok(Transacted::Refused(part));
+                        }
+                        codes.iter().any(|code| *code == "TransactionConflict" || code.contains("Throttl"))
+                    }
+                    other => busy(other) || other.code() == Some("TransactionInProgressException"),
+                },
+                _ => false,
+            };
+            repeats += 1;
+            if !again || repeats == REPEATS {
+                return Err(if again { Error::Unavailable(error.into()) } else { failed(error) });
+            }
+            tokio::time::sleep(Duration::from_millis(10 << repeats.min(6))).await;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A moment is a whole number of milliseconds since the epoch, and days and minutes are counted in UTC.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 86_400_000;
+
+/// A moment, to the millisecond. Written as RFC 3339 in UTC: `2026-11-23T10:00:00.000Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The clock, read. Once per request: what follows from it takes it as an argument.
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_millisecond())
+    }
+
+    /// The moment this many milliseconds after the epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This moment and so many seconds more.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0 + seconds * 1000)
+    }
+
+    /// The number of the UTC day, 0 on 1970-01-01.
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(DAY)
+    }
+
+    /// The number of the minute since the epoch.
+    pub const fn minute(self) -> i64 {
+        self.0.div_euclid(MINUTE)
+    }
+
+    /// Whole seconds until the next minute begins, at least 1.
+    pub const fn seconds_left_in_minute(self) -> i64 {
+        (MINUTE - self.0.rem_euclid(MINUTE) + 999) / 1000
+    }
+
+    /// Whole seconds until the next UTC day begins, at least 1.
+    pub const fn seconds_left_in_day(self) -> i64 {
+        (DAY - self.0.rem_euclid(DAY) + 999) / 1000
+    }
+}
+
+/// The date of a UTC day by its number, as `2026-11-23`.
+pub fn date(day: i64) -> String {
+    let mut text = Timestamp(day * DAY).to_string();
+    text.truncate(10);
+    text
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        write!(f, "{moment:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The text is not a moment of RFC 3339.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a moment as RFC 3339 writes it, like 2026-11-23T10:00:00Z")]
+pub struct NotATimestamp;
+
+impl TryFrom<String> for Timestamp {
+    type Error = NotATimestamp;
+
+    fn try_from(text: String) -> Result<Self, NotATimestamp> {
+        // Only years of four digits: what goes in comes out in the same form.
+        let moment: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
+        let rfc3339 = text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10).is_some_and(|t| b"Tt ".contains(t));
+        rfc3339.then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_back_as_it_was_written() {
+        let moment = Timestamp::try_from("2026-11-23T11:00:00.5+01:00".to_owned()).expect("a moment");
+
+        assert_eq!(moment.to_string(), "2026-11-23T10:00:00.500Z");
+        assert_eq!(date(moment.day()), "2026-11-23");
+    }
+
+    #[test]
+    fn what_is_not_a_moment_is_refused() {
+        for text in ["", "tomorrow", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "20261123T100000Z"] {
+            assert!(Timestamp::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_minute_and_a_day_is_never_zero() {
+        let start = Timestamp::from_millis(DAY * 20_000);
+        assert_eq!((start.seconds_left_in_minute(), start.seconds_left_in_day()), (60, 86_400));
+        let end = Timestamp::from_millis(DAY * 20_001 - 1);
+        assert_eq!((end.seconds_left_in_minute(), end.seconds_left_in_day()), (1, 1));
+    }
+}

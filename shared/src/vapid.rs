@@ -1,0 +1,127 @@
+//! The key pairs that sign our requests to push services (RFC 8292), derived from one generated secret: nobody has to
+//! make a key pair by hand, and an older secret keeps signing for the subscriptions that were made with it.
+
+use aws_lc_rs::agreement::{self, PrivateKey};
+use aws_lc_rs::hkdf;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// The key pairs, the current one first.
+#[derive(Debug)]
+pub struct VapidKeys(Vec<VapidKey>);
+
+/// One key pair.
+pub struct VapidKey {
+    id: String,
+    public: [u8; 65],
+    pair: EcdsaKeyPair,
+}
+
+/// The secret is not of the form `{"current": "…", "old": ["…"]}`, or a part of it is too short.
+#[derive(Debug, thiserror::Error)]
+#[error("the VAPID secret is not {{\"current\": \"…\", \"old\": […]}} with at least 32 characters each")]
+pub struct NotAVapidSecret;
+
+impl VapidKeys {
+    /// The key pairs of a stored secret.
+    pub fn derive(secret: &str) -> Result<Self, NotAVapidSecret> {
+        #[derive(Deserialize)]
+        struct Stored {
+            current: String,
+            #[serde(default)]
+            old: Vec<String>,
+        }
+        let Stored { current, old } = serde_json::from_str(secret).map_err(|_| NotAVapidSecret)?;
+        let keys: Option<Vec<VapidKey>> = std::iter::once(&current).chain(&old).map(|seed| VapidKey::derive(seed)).collect();
+
+        keys.map(Self).ok_or(NotAVapidSecret)
+    }
+
+    /// The key pair that new subscriptions are made with.
+    pub fn current(&self) -> &VapidKey {
+        &self.0[0]
+    }
+
+    /// The key pair that a subscription was made with, by its id.
+    pub fn by_id(&self, id: &str) -> Option<&VapidKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+impl VapidKey {
+    /// HKDF-SHA-256 of the seed, to a scalar of P-256. The numbered label is for the one case in 2^32 in which the 32
+    /// bytes are not below the order of the curve.
+    fn derive(seed: &str) -> Option<Self> {
+        if seed.len() < 32 {
+            return None;
+        }
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"pushgate").extract(seed.as_bytes());
+        (0u8..=255).find_map(|attempt| {
+            let mut scalar = [0; 32];
+            let label: [&[u8]; 2] = [b"vapid p-256 scalar", &[attempt]];
+            extracted.expand(&label, hkdf::HKDF_SHA256).ok()?.fill(&mut scalar).ok()?;
+            Self::from_scalar(&scalar)
+        })
+    }
+
+    fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
+        let point = PrivateKey::from_private_key(&agreement::ECDH_P256, scalar).ok()?.compute_public_key().ok()?;
+        let public: [u8; 65] = point.as_ref().try_into().ok()?;
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, scalar, &public).ok()?;
+        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..6]);
+
+        Some(Self { id, public, pair })
+    }
+
+    /// Which key pair it is: 8 characters that come from the public key.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The public key as a browser's `applicationServerKey` takes it.
+    pub fn public(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.public)
+    }
+
+    /// ECDSA over SHA-256, as a JSON Web Signature has it (RFC 7518, ES256).
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let signature = self.pair.sign(&SystemRandom::new(), message);
+        let fixed = signature.ok().and_then(|signature| signature.as_ref().try_into().ok());
+        fixed.unwrap_or_else(|| unreachable!("a P-256 key pair signs, in 64 bytes"))
+    }
+}
+
+impl std::fmt::Debug for VapidKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VapidKey({})", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_always_gives_the_same_keys_and_old_ones_are_found_by_id() {
+        let (first, second) = ("a".repeat(64), "b".repeat(64));
+        let before = VapidKeys::derive(&format!(r#"{{"old": [], "current": "{first}"}}"#)).expect("keys");
+        let after = VapidKeys::derive(&format!(r#"{{"old": ["{first}"], "current": "{second}"}}"#)).expect("keys");
+
+        assert_ne!(before.current().public(), after.current().public());
+        let old = after.by_id(before.current().id()).expect("the old key");
+        assert_eq!(old.public(), before.current().public());
+        assert_eq!(old.public().len(), 87);
+    }
+
+    #[test]
+    fn a_short_or_malformed_secret_is_refused_without_being_repeated() {
+        for secret in ["", "[]", r#"{"current": "short-secret"}"#, r#"{"current": 1}"#] {
+            let refusal = VapidKeys::derive(secret).expect_err("no keys").to_string();
+            assert!(!refusal.contains("short-secret"));
+        }
+    }
+}
