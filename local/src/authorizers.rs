@@ -6,9 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     event::Call,
-    gateway_responses::{
-        ACCESS_DENIED, AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, Refusal, UNAUTHORIZED,
-    },
+    gateway_responses::{ACCESS_DENIED, AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, Refusal, UNAUTHORIZED},
     people::People,
     template::{last_part, number},
 };
@@ -49,9 +47,9 @@ impl Authorizer {
             let header = identity["Header"].as_str().unwrap_or("Authorization").to_owned();
             return Ok(Self::People { header });
         }
-        let function = settings["FunctionArn"].as_str().ok_or_else(|| {
-            format!("the authorizer {name} has neither a FunctionArn nor a UserPoolArn")
-        })?;
+        let function = settings["FunctionArn"]
+            .as_str()
+            .ok_or_else(|| format!("the authorizer {name} has neither a FunctionArn nor a UserPoolArn"))?;
         if settings["FunctionPayloadType"] != "REQUEST" {
             return Err(format!("the authorizer {name} is not of type REQUEST, the only one that this gateway has"));
         }
@@ -66,10 +64,9 @@ impl Authorizer {
         let headers = identity["Headers"].as_array().into_iter().flatten();
         Ok(Self::Function {
             // An alias comes after the name: `function:Name:live`.
-            function: function.split_once(":function:").map_or_else(
-                || last_part(function),
-                |(_, name)| name.split(':').next().unwrap_or_default().to_owned(),
-            ),
+            function: function
+                .split_once(":function:")
+                .map_or_else(|| last_part(function), |(_, name)| name.split(':').next().unwrap_or_default().to_owned()),
             headers: headers.filter_map(Value::as_str).map(str::to_owned).collect(),
         })
     }

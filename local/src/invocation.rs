@@ -33,6 +33,11 @@ impl Running {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn busy(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
     /// Returns when no task is left, or after this time.
     pub(crate) async fn wait(&self, at_most: Duration) {
         let mut count = self.0.subscribe();

@@ -1,7 +1,14 @@
 //! The people of this machine and their tokens, with the claims that the user pool's tokens carry.
 
-use aws_lc_rs::{digest, encoding::{AsDer, Pkcs8V1Der}, rsa::{KeyPair, KeySize}};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use aws_lc_rs::{
+    digest,
+    encoding::{AsDer, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, jwk::Jwk};
 use serde_json::{Map, Value, json};
@@ -75,7 +82,10 @@ impl People {
     fn with_new_key(issuer: String) -> Option<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).ok()?;
         let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
-        let signing = EncodingKey::from_rsa_der(der.as_ref());
+        // As PEM, since the DER that is taken there is not PKCS #8.
+        let pem =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+        let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).ok()?;
         let jwk = Jwk::from_encoding_key(&signing, Algorithm::RS256).ok()?;
         let checking = DecodingKey::from_jwk(&jwk).ok()?;
         let mut jwk = serde_json::to_value(&jwk).ok()?;

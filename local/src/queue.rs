@@ -186,7 +186,8 @@ impl Queues {
     /// Deletes the message that this receipt was the last for. An old receipt deletes nothing.
     pub(crate) fn delete(&self, queue: &QueueSettings, receipt: &str) -> io::Result<()> {
         let mut state = self.lock();
-        let found = state.messages.iter().position(|it| it.queue == queue.name && it.receipt.as_deref() == Some(receipt));
+        let found =
+            state.messages.iter().position(|it| it.queue == queue.name && it.receipt.as_deref() == Some(receipt));
         if let Some(index) = found {
             let id = state.messages[index].id.clone();
             state.note(&Entry::Deleted { id: id.into() })?;
@@ -201,9 +202,10 @@ impl Queues {
     pub(crate) fn change_visibility(&self, queue: &QueueSettings, receipt: &str, hidden: Duration) -> io::Result<bool> {
         let now = self.clock.now();
         let mut state = self.lock();
-        let found = state.messages.iter_mut().find(|it| {
-            it.queue == queue.name && it.receipt.as_deref() == Some(receipt) && it.visible > now
-        });
+        let found = state
+            .messages
+            .iter_mut()
+            .find(|it| it.queue == queue.name && it.receipt.as_deref() == Some(receipt) && it.visible > now);
         let Some(message) = found else { return Ok(false) };
         message.visible = now + millis(hidden);
         let message = message.clone();

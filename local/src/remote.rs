@@ -7,11 +7,14 @@ use url::Url;
 
 use crate::{StartError, functions::Handler, template::Function};
 
-/// The first call of a function compiles it, on top of the function's own time.
+/// It runs on the same machine or close by: one that takes longer to be reached is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// The functions by logical id, at this address.
 pub(crate) fn at(address: &Url, declared: &BTreeMap<String, Function>) -> Result<HashMap<String, Handler>, StartError> {
+    if !["http", "https"].contains(&address.scheme()) {
+        return Err(StartError::new(format!("--functions takes an http address, and not {address}.")));
+    }
     let client = reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(CONNECT_LIMIT)

@@ -55,9 +55,11 @@ impl Routes {
     pub(crate) fn find(&self, method: &str, path: &str) -> Option<Match> {
         // The resource is chosen by the path alone; a method that it lacks is then unknown, not passed on to a
         // resource with parameters.
-        let best = self.0.iter().filter(|route| parameters(&route.resource, path).is_some()).max_by(|a, b| {
-            fixed_words(&a.resource).cmp(&fixed_words(&b.resource))
-        })?;
+        let best = self
+            .0
+            .iter()
+            .filter(|route| parameters(&route.resource, path).is_some())
+            .max_by(|a, b| fixed_words(&a.resource).cmp(&fixed_words(&b.resource)))?;
         let route = self
             .0
             .iter()

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a code may wait to be exchanged.
-const CODE_LIFE: Duration = Duration::from_secs(300);
+const CODE_LIFE: Duration = Duration::from_mins(5);
 
 type Fields = HashMap<String, String>;
 
@@ -63,13 +63,11 @@ fn fields(bytes: &[u8]) -> Fields {
 async fn token_for_a_name(State(it): State<Arc<SignIn>>, RawQuery(query): RawQuery) -> Response<Body> {
     let query = fields(query.unwrap_or_default().as_bytes());
     let person = query.get("user").and_then(|user| Person::named(user));
-    match person.and_then(|person| it.people.id_token(person, None)) {
-        Some(token) => json_answer(200, &json!({ "id_token": token })),
-        None => {
-            let users = PEOPLE.map(|person| person.user);
-            json_answer(404, &json!({ "error": "add ?user= with one of these names", "users": users }))
-        }
+    if let Some(token) = person.and_then(|person| it.people.id_token(person, None)) {
+        return json_answer(200, &json!({ "id_token": token }));
     }
+    let users = PEOPLE.map(|person| person.user);
+    json_answer(404, &json!({ "error": "add ?user= with one of these names", "users": users }))
 }
 
 async fn discovery(State(it): State<Arc<SignIn>>) -> Response<Body> {
@@ -169,9 +167,7 @@ async fn exchange(State(it): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes
     let hash = digest::digest(&digest::SHA256, given("code_verifier").as_bytes());
     let challenge = URL_SAFE_NO_PAD.encode(hash);
     let grant = grant.filter(|grant| {
-        grant.issued.elapsed() < CODE_LIFE
-            && grant.redirect == given("redirect_uri")
-            && grant.challenge == challenge
+        grant.issued.elapsed() < CODE_LIFE && grant.redirect == given("redirect_uri") && grant.challenge == challenge
     });
     let Some(grant) = grant else {
         return open(400, &json!({ "error": "invalid_grant" }));
@@ -187,7 +183,8 @@ async fn exchange(State(it): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes
 }
 
 fn answer(status: u16, kind: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Response<Body> {
-    let mut response = Response::builder().status(status).header("content-type", kind).header("cache-control", "no-store");
+    let mut response =
+        Response::builder().status(status).header("content-type", kind).header("cache-control", "no-store");
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
@@ -210,7 +207,12 @@ fn open(status: u16, value: &Value) -> Response<Body> {
 fn html(status: u16, page: String) -> Response<Body> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
                   form-action 'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
-    answer(status, "text/html; charset=utf-8", page, &[("content-security-policy", policy), ("referrer-policy", "no-referrer")])
+    answer(
+        status,
+        "text/html; charset=utf-8",
+        page,
+        &[("content-security-policy", policy), ("referrer-policy", "no-referrer")],
+    )
 }
 
 #[cfg(test)]

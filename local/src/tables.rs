@@ -1,4 +1,4 @@
-//! DynamoDB, embedded: the tables of the template, on a file or in memory, served over HTTP.
+//! The tables of the template in an embedded database, on a file or in memory.
 
 use std::path::Path;
 
@@ -20,9 +20,8 @@ pub(crate) fn open(data: Option<&Path>, tables: &[(Value, Option<String>)]) -> R
     .map_err(|error| failed(error.to_string()))?;
     for (input, expires) in tables {
         let name = input["TableName"].as_str().unwrap_or_default();
-        make(&database, name, input, expires.as_deref()).map_err(|reason| {
-            StartError::new(format!("The table {name} of the template cannot be made: {reason}."))
-        })?;
+        make(&database, name, input, expires.as_deref())
+            .map_err(|reason| StartError::new(format!("The table {name} of the template cannot be made: {reason}.")))?;
     }
     // On AWS this happens by itself, some time after an item's end.
     database.sweep_ttl().map_err(|error| failed(error.to_string()))?;
@@ -32,9 +31,8 @@ pub(crate) fn open(data: Option<&Path>, tables: &[(Value, Option<String>)]) -> R
 fn make(database: &Database, name: &str, input: &Value, expires: Option<&str>) -> Result<(), String> {
     let request = serde_json::from_value(input.clone()).map_err(|error| error.to_string())?;
     match database.create_table(request) {
-        Ok(_) => {}
-        // It was made by an earlier start.
-        Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
+        // An earlier start may have made it.
+        Ok(_) | Err(DynoxideError::ResourceInUseException(_)) => {}
         Err(error) => return Err(error.to_string()),
     }
     let Some(attribute) = expires else { return Ok(()) };
@@ -42,5 +40,9 @@ fn make(database: &Database, name: &str, input: &Value, expires: Option<&str>) -
         "TableName": name, "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
     });
     let request = serde_json::from_value(settings).map_err(|error| error.to_string())?;
-    database.update_time_to_live(request).map(drop).map_err(|error| error.to_string())
+    match database.update_time_to_live(request) {
+        // It is set already.
+        Ok(_) | Err(DynoxideError::ValidationException(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
 }

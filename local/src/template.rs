@@ -176,12 +176,12 @@ impl<'a> Reader<'a> {
                     template.routes.add(need("Method")?, need("Path")?, id, authorizer)?;
                 }
                 Some("SQS") => template.event_sources.push(event_source(id, details)?),
-                other => return Err(format!("{event} is of a type that this gateway lacks: {}", other.unwrap_or("none"))),
+                other => {
+                    return Err(format!("{event} is of a type that this gateway lacks: {}", other.unwrap_or("none")));
+                }
             }
         }
-        template
-            .functions
-            .insert(id.to_owned(), Function { name, timeout: Duration::from_secs(timeout), environment });
+        template.functions.insert(id.to_owned(), Function { name, timeout: Duration::from_secs(timeout), environment });
         Ok(())
     }
 

@@ -247,7 +247,8 @@ where
     let request = Request::from_event(event);
     let (request_id, resource) = (request.id.clone(), request.resource.clone());
 
-    let mut reply = match handler(request).await {
+    // Boxed, or the compiler gives up on the layout of so many nested futures.
+    let mut reply = match Box::pin(handler(request)).await {
         Ok(reply) => reply,
         Err(problem) => {
             if let Some(cause) = problem.cause() {

@@ -1,1 +1,13 @@
-//! x
+//! What the suite and the measuring programs are written with: the product on a free port, people and keys that use it,
+//! a push service that decrypts, and a search for secrets where none may be.
+
+mod answer;
+mod app;
+pub mod leaks;
+mod logs;
+mod push_service;
+pub mod proxy;
+
+pub use answer::Answer;
+pub use app::{App, Key, KeyPlan, Person};
+pub use push_service::{Device, PushService, Received};

@@ -1,2 +1,20 @@
-//! x
-fn main(){}
+//! The plug: `authorizer` as a Lambda function.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::config::Config;
+use shared::log;
+use shared::store::Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = Config::from_env();
+    log::start(&config);
+    let store = &Store::connect(&config)?;
+    store.prime().await;
+
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        Ok::<_, Error>(authorizer::handle(store, event.payload).await?)
+    }))
+    .await
+}

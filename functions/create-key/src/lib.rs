@@ -1,1 +1,98 @@
-//! x
+//! `POST /keys`: issues a key and shows its secret, this once.
+
+use serde::Serialize;
+use shared::answers::{self, ShownKey};
+use shared::channel::Slugs;
+use shared::fields::text;
+use shared::http::{self, Reply, Request};
+use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
+use shared::key_fields::{self, ScopeKind};
+use shared::permission::Permissions;
+use shared::problem::Problem;
+use shared::scope::Scope;
+use shared::secret::Secret;
+use shared::store::{Edited, Store};
+use shared::text::random;
+use shared::time::Timestamp;
+
+/// So often the channels are looked up again because one was deleted meanwhile.
+const TRIES: u32 = 5;
+
+struct NewKey {
+    name: KeyName,
+    permissions: Permissions,
+    channels: Option<Slugs>,
+    expires_at: Option<Timestamp>,
+    limits: Limits,
+}
+
+#[derive(Serialize)]
+struct Issued<'a> {
+    secret: &'a str,
+    key: ShownKey<'a>,
+}
+
+/// Answers 201 with the secret and the key.
+pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let now = Timestamp::now();
+    let admin = http::admin(&request)?;
+    let new = read(&request, now)?;
+    let id = KeyId::generate(now);
+    let secret = Secret::generate(&admin.account, &id);
+    let mut key = Key {
+        account: admin.account.clone(),
+        id,
+        name: new.name,
+        hash: secret.hash(),
+        hint: secret.hint(),
+        permissions: new.permissions,
+        scope: Scope::All,
+        status: Status::Active,
+        expires_at: new.expires_at,
+        limits: new.limits,
+        created_at: now,
+        created_by: admin.author.clone(),
+        updated_at: now,
+        last_used_at: None,
+        usage: Usage::default(),
+        revision: random(8),
+    };
+
+    for _ in 0..TRIES {
+        if let Some(slugs) = &new.channels {
+            let channels = store.resolve(&admin.account, slugs).await?;
+            key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
+        }
+        if store.add_key(&key).await? == Edited::Done {
+            let issued = Issued { secret: secret.expose(), key: answers::key(&key, now) };
+            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store());
+        }
+    }
+    Err(Problem::EditConflict)
+}
+
+/// The key that the body asks for. `channels` is `None` for the scope `all`.
+fn read(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
+    let mut fields = request.fields()?;
+    let name = fields.required("name", text);
+    let permissions = key_fields::permissions(&mut fields);
+    let permissions = permissions.and_then(|given| given.ok_or_else(|| fields.flaw("permissions", "is required")));
+    let scope = fields.required("scope", text::<ScopeKind>);
+    let channels = key_fields::channels(&mut fields);
+    let channels = match (scope, channels) {
+        (Ok(ScopeKind::All), Ok(Some(_))) => Err(fields.flaw("channels", "goes only with the scope channels")),
+        (Ok(ScopeKind::Channels), Ok(None)) => Err(fields.flaw("channels", "is required with the scope channels")),
+        (_, channels) => channels,
+    };
+    let expires_at = key_fields::expires_at(&mut fields, now);
+    let limits = key_fields::limits(&mut fields);
+    fields.finish()?;
+
+    Ok(NewKey {
+        name: name?,
+        permissions: permissions?,
+        channels: channels?,
+        expires_at: expires_at?.flatten(),
+        limits: limits?.unwrap_or_default(),
+    })
+}

@@ -1,1 +1,23 @@
-//! x
+//! `DELETE /keys/{id}`: ends a key for ever, at once.
+
+use shared::http::{self, Reply, Request};
+use shared::key::KeyId;
+use shared::problem::Problem;
+use shared::store::{Edited, Store};
+
+/// So often a deletion is made again on what somebody else left.
+const TRIES: u32 = 10;
+
+/// Answers 204.
+pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let admin = http::admin(&request)?;
+    let id: KeyId = request.path("id", "key")?;
+
+    for _ in 0..TRIES {
+        let key = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        if store.delete_key(&key).await? == Edited::Done {
+            return Ok(Reply::nothing());
+        }
+    }
+    Err(Problem::EditConflict)
+}

@@ -1,1 +1,35 @@
-//! x
+//! `DELETE /subscriptions/{id}`: takes a subscription out of the key's channels, and away when it is in none.
+
+use shared::http::{self, Reply, Request};
+use shared::problem::Problem;
+use shared::scope::Scope;
+use shared::store::{Memberships, Store};
+use shared::subscription::SubscriptionId;
+
+/// So often the change is made again on what somebody else left.
+const TRIES: u32 = 10;
+
+/// Answers 204.
+pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let caller = http::caller(&request)?;
+    let id: SubscriptionId = request.path("id", "subscription")?;
+
+    for _ in 0..TRIES {
+        let found = store.subscription(&caller.account, &id).await?.ok_or(Problem::NotFound("subscription"))?;
+        let left: Memberships = match &caller.scope {
+            Scope::All => Memberships::new(),
+            Scope::Channels(own) => {
+                let others = found.memberships.iter().filter(|(id, _)| !own.values().any(|own| own == *id));
+                others.map(|(id, slug)| (id.clone(), slug.clone())).collect()
+            }
+        };
+        let done = match left.is_empty() {
+            true => store.remove_subscription(&caller.account, &found).await?,
+            false => store.put_subscription(&caller.account, Some(&found), &found.subscription, &left).await?,
+        };
+        if done {
+            return Ok(Reply::nothing());
+        }
+    }
+    Err(Problem::EditConflict)
+}

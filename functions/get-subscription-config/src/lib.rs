@@ -1,1 +1,20 @@
-//! x
+//! `GET /subscriptions/config`: what a page needs to subscribe its visitor.
+
+use serde::Serialize;
+use shared::http::{self, Reply, Request};
+use shared::problem::Problem;
+use shared::vapid_secret::VapidSecret;
+
+#[derive(Serialize)]
+struct SubscriptionConfig {
+    vapid_public_key: String,
+}
+
+/// Answers 200 with the public key for `applicationServerKey`.
+pub async fn handle(vapid: &VapidSecret, request: Request) -> Result<Reply, Problem> {
+    http::caller(&request)?;
+
+    let vapid_public_key = vapid.keys().await?.current().public();
+
+    Ok(Reply::ok(&SubscriptionConfig { vapid_public_key }))
+}

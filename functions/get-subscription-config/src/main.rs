@@ -1,2 +1,20 @@
-//! x
-fn main(){}
+//! The plug: `get-subscription-config` as a Lambda function.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::config::Config;
+use shared::vapid_secret::VapidSecret;
+use shared::{http, log};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = &Config::from_env();
+    log::start(config);
+    let vapid = &VapidSecret::connect(config)?;
+
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let handle = |request| get_subscription_config::handle(vapid, request);
+        Ok::<_, Error>(http::serve(event.payload, config, handle).await)
+    }))
+    .await
+}

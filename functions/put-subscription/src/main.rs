@@ -1,2 +1,24 @@
-//! x
-fn main(){}
+//! The plug: `put-subscription` as a Lambda function.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::config::Config;
+use shared::store::Store;
+use shared::subscription::PushHosts;
+use shared::vapid_secret::VapidSecret;
+use shared::{http, log};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = &Config::from_env();
+    log::start(config);
+    let store = &Store::connect(config)?;
+    let vapid = &VapidSecret::connect(config)?;
+    let hosts = &PushHosts::parse(config.required("PUSH_HOSTS")?);
+
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let handle = |request| put_subscription::handle(store, vapid, hosts, request);
+        Ok::<_, Error>(http::serve(event.payload, config, handle).await)
+    }))
+    .await
+}

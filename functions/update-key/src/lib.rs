@@ -1,1 +1,116 @@
-//! x
+//! `PATCH /keys/{id}`: changes what a key is called, may do and may reach. It holds for the next request that begins.
+
+use shared::account::Account;
+use shared::answers;
+use shared::channel::{Channels, Slugs};
+use shared::fields::{Mistake, text};
+use shared::http::{self, Reply, Request};
+use shared::key::{Key, KeyId, KeyName, Limits, Status};
+use shared::key_fields::{self, ScopeKind};
+use shared::permission::Permissions;
+use shared::problem::Problem;
+use shared::scope::Scope;
+use shared::store::{Edited, Store};
+use shared::text::random;
+use shared::time::Timestamp;
+
+/// So often an edit is made again on what somebody else left.
+const TRIES: u32 = 10;
+
+/// What is to change; `None` stays as it is.
+struct Changes {
+    name: Option<KeyName>,
+    permissions: Option<Permissions>,
+    scope: Option<ScopeKind>,
+    channels: Option<Slugs>,
+    status: Option<Status>,
+    expires_at: Option<Option<Timestamp>>,
+    limits: Option<Limits>,
+}
+
+/// Answers 200 with the changed key.
+pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let now = Timestamp::now();
+    let admin = http::admin(&request)?;
+    let id: KeyId = request.path("id", "key")?;
+    let changes = read(&request, now)?;
+
+    for _ in 0..TRIES {
+        let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        let after = changed(store, &admin.account, &before, &changes, now).await?;
+        if store.edit_key(&before, &after).await? == Edited::Done {
+            return Ok(Reply::ok(&answers::key(&after, now)));
+        }
+    }
+    Err(Problem::EditConflict)
+}
+
+fn read(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
+    let mut fields = request.fields()?;
+    let name = fields.optional("name", text);
+    let permissions = key_fields::permissions(&mut fields);
+    let scope = fields.optional("scope", text);
+    let channels = key_fields::channels(&mut fields);
+    let channels = match (&scope, channels) {
+        (Ok(Some(ScopeKind::All)), Ok(Some(_))) => Err(fields.flaw("channels", "goes only with the scope channels")),
+        (_, channels) => channels,
+    };
+    let status = fields.optional("status", text);
+    let expires_at = key_fields::expires_at(&mut fields, now);
+    let limits = key_fields::limits(&mut fields);
+    fields.finish()?;
+
+    Ok(Changes {
+        name: name?,
+        permissions: permissions?,
+        scope: scope?,
+        channels: channels?,
+        status: status?,
+        expires_at: expires_at?,
+        limits: limits?,
+    })
+}
+
+/// The key as it is after the changes.
+async fn changed(
+    store: &Store,
+    account: &Account,
+    before: &Key,
+    changes: &Changes,
+    now: Timestamp,
+) -> Result<Key, Problem> {
+    let wrong = |detail: &str| {
+        Problem::InvalidBody(vec![Mistake { pointer: "/channels".to_owned(), detail: detail.to_owned() }])
+    };
+    let scope = match (changes.scope, &changes.channels, &before.scope) {
+        (Some(ScopeKind::All), _, _) => Scope::All,
+        (None, Some(_), Scope::All) => return Err(wrong("goes only with the scope channels")),
+        (Some(ScopeKind::Channels), None, Scope::All) => return Err(wrong("is required with the scope channels")),
+        (_, None, scope) => scope.clone(),
+        (_, Some(slugs), scope) => Scope::Channels(named(store, account, slugs, scope.channels()).await?),
+    };
+
+    Ok(Key {
+        name: changes.name.clone().unwrap_or_else(|| before.name.clone()),
+        permissions: changes.permissions.clone().unwrap_or_else(|| before.permissions.clone()),
+        scope,
+        status: changes.status.unwrap_or(before.status),
+        expires_at: changes.expires_at.unwrap_or(before.expires_at),
+        limits: changes.limits.unwrap_or(before.limits),
+        updated_at: now,
+        revision: random(8),
+        ..before.clone()
+    })
+}
+
+/// These channels with their ids; those that the key has already cannot have been deleted, so only new ones are looked up.
+async fn named(store: &Store, account: &Account, slugs: &Slugs, own: &Channels) -> Result<Channels, Problem> {
+    let (kept, new): (Slugs, Slugs) = slugs.iter().cloned().partition(|slug| own.contains_key(slug));
+    let mut channels = match new.is_empty() {
+        true => Channels::new(),
+        false => store.resolve(account, &new).await?.map_err(Problem::UnknownChannel)?,
+    };
+    channels.extend(own.iter().filter(|(slug, _)| kept.contains(slug)).map(|(slug, id)| (slug.clone(), id.clone())));
+
+    Ok(channels)
+}

@@ -94,9 +94,7 @@ mod tests {
 
     #[test]
     fn a_deny_wins_and_silence_denies() {
-        let statement = |effect: &str, resource: &str| {
-            json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource})
-        };
+        let statement = |effect: &str, resource: &str| json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource});
         let policy = |statements: &[Value]| json!({"Statement": statements});
         for (given, expected) in [
             (policy(&[statement("Allow", "*"), statement("Deny", "a")]), Some(Effect::Deny)),

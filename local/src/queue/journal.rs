@@ -65,8 +65,9 @@ impl Journal {
     /// Replays the folder's journal, writes it anew in short, and gives the messages that it holds.
     pub(crate) fn open(folder: &Path) -> Result<(Self, Vec<Message>), StartError> {
         let path = folder.join("queue.jsonl");
-        let failed =
-            |reason: &dyn std::fmt::Display| StartError::new(format!("The queue's journal {} cannot be used: {reason}.", path.display()));
+        let failed = |reason: &dyn std::fmt::Display| {
+            StartError::new(format!("The queue's journal {} cannot be used: {reason}.", path.display()))
+        };
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|error| failed(&error))?,
@@ -84,7 +85,10 @@ impl Journal {
             self.lines = messages.len();
         }
         self.lines += 1;
-        self.file.write_all(&entry.line()?)
+        self.file.write_all(&entry.line()?).inspect_err(|_| {
+            // Part of the line may stand there: the next entry begins with a new file.
+            self.lines = usize::MAX - 1;
+        })
     }
 }
 

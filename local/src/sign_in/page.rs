@@ -24,11 +24,18 @@ pub(super) fn choice(request: &Fields) -> String {
         }
     }
     for person in &PEOPLE {
-        let _ = write!(form, r#"<button name="user" value="{0}">{1}, {0}</button>"#, escape(person.user), escape(person.name));
+        let _ = write!(
+            form,
+            r#"<button name="user" value="{0}">{1}, {0}</button>"#,
+            escape(person.user),
+            escape(person.name)
+        );
     }
     page(
         "Sign in to Pushgate",
-        &format!(r#"<p>This machine has no passwords. Who are you?</p><form method="post" action="/_local/authorize">{form}</form>"#),
+        &format!(
+            r#"<p>This machine has no passwords. Who are you?</p><form method="post" action="/_local/authorize">{form}</form>"#
+        ),
     )
 }
 

@@ -1,4 +1,4 @@
-//! CloudFormation's functions, as far as the template uses them: `Ref`, `Sub`, `GetAtt`, `If` and their kin.
+//! The template language's functions, as far as the template uses them: `Ref`, `Sub`, `GetAtt`, `If` and their kin.
 
 use serde_json::{Map, Value, json};
 
@@ -223,8 +223,7 @@ impl Names<'_> {
         if within.iter().any(|outer| outer == name) {
             return Err(format!("the condition {name} refers to itself"));
         }
-        let condition =
-            self.template["Conditions"].get(name).ok_or_else(|| format!("there is no condition {name}"))?;
+        let condition = self.template["Conditions"].get(name).ok_or_else(|| format!("there is no condition {name}"))?;
         within.push(name.to_owned());
         let holds = self.condition(condition, within);
         within.pop();
@@ -232,15 +231,11 @@ impl Names<'_> {
     }
 
     fn condition(&self, condition: &Value, within: &mut Vec<String>) -> Result<bool, String> {
-        let (name, argument) = condition
-            .as_object()
-            .and_then(function)
-            .ok_or_else(|| format!("this is not a condition: {condition}"))?;
+        let (name, argument) =
+            condition.as_object().and_then(function).ok_or_else(|| format!("this is not a condition: {condition}"))?;
         match (name, argument, argument.as_array().map(Vec::as_slice)) {
             ("Condition", Value::String(name), _) => self.named_condition(name, within),
-            ("Fn::Equals", _, Some([left, right])) => {
-                Ok(text(&self.resolve(left)?)? == text(&self.resolve(right)?)?)
-            }
+            ("Fn::Equals", _, Some([left, right])) => Ok(text(&self.resolve(left)?)? == text(&self.resolve(right)?)?),
             ("Fn::Not", _, Some([inner])) => Ok(!self.condition(inner, within)?),
             ("Fn::And", _, Some(all)) => {
                 all.iter().try_fold(true, |holds, inner| Ok(self.condition(inner, within)? && holds))
@@ -260,7 +255,7 @@ fn function(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     called.then_some((name, argument))
 }
 
-/// A scalar as CloudFormation writes it into a string.
+/// A scalar as it is written into a string.
 pub(crate) fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(it) => Ok(it.clone()),
@@ -317,7 +312,8 @@ Resources:
 
     #[test]
     fn a_name_that_is_nowhere_is_an_error() {
-        for expression in ["!Ref Nobody", "!GetAtt Nobody.Arn", "!Ref Open", "!If [Nobody, 1, 2]", "!If [Endless, 1, 2]"]
+        for expression in
+            ["!Ref Nobody", "!GetAtt Nobody.Arn", "!Ref Open", "!If [Nobody, 1, 2]", "!If [Endless, 1, 2]"]
         {
             assert!(resolve(expression).is_err(), "{expression}");
         }

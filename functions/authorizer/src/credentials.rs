@@ -1,0 +1,70 @@
+//! The key is read from `Authorization: Bearer …` or from `x-api-key`. Whoever sends two different ones sends none.
+
+use serde_json::Value;
+
+/// The one string that the request presents as its key. Whatever else the event holds, this does not fail.
+pub(crate) fn presented(event: &Value) -> Option<String> {
+    let authorization = values(event, "authorization").into_iter().map(|value| bearer(&value));
+    let api_key = values(event, "x-api-key").into_iter().map(|value| Some(value.trim().to_owned()));
+    let mut all = authorization.chain(api_key);
+    let first = all.next()??;
+
+    all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
+fn bearer(value: &str) -> Option<String> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// All values of a header, however its name is written.
+fn values(event: &Value, name: &str) -> Vec<String> {
+    let named = |headers: &Value| -> Vec<Value> {
+        let headers = headers.as_object().into_iter().flatten();
+        headers.filter(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone()).collect()
+    };
+    let many = named(&event["multiValueHeaders"]).into_iter().flat_map(|values| match values {
+        Value::Array(values) => values,
+        other => vec![other],
+    });
+    let all = many.chain(named(&event["headers"]));
+
+    // A header without text is there all the same, and is not a key.
+    all.map(|value| value.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_comes_in_either_header_and_two_different_ones_are_none() {
+        for (headers, expected) in [
+            (json!({ "Authorization": "Bearer k" }), Some("k")),
+            (json!({ "authorization": "bearer  k " }), Some("k")),
+            (json!({ "X-API-Key": "k" }), Some("k")),
+            (json!({ "Authorization": "Bearer k", "x-api-key": "k" }), Some("k")),
+            (json!({ "Authorization": "Bearer k", "x-api-key": "other" }), None),
+            (json!({ "Authorization": "Bearer k", "x-api-key": "" }), None),
+            (json!({ "Authorization": "Basic k", "x-api-key": "k" }), None),
+            (json!({ "Authorization": "k" }), None),
+            (json!({ "Authorization": null }), None),
+            (json!({}), None),
+            (json!(null), None),
+            (json!([1]), None),
+        ] {
+            let event = json!({ "headers": headers });
+            assert_eq!(presented(&event).as_deref(), expected, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_sent_twice_must_say_the_same() {
+        let event = |values: Value| json!({ "headers": { "x-api-key": "a" }, "multiValueHeaders": { "x-api-key": values } });
+        assert_eq!(presented(&event(json!(["a", "a"]))).as_deref(), Some("a"));
+        assert_eq!(presented(&event(json!(["b", "a"]))), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! What each function is told by its environment: the template's variables, and where this machine's services answer.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{StartError, template::Function, template::intrinsics::REGION};
+
+/// Where this machine's services answer, and what else is true on it alone.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) dynamodb: &'a str,
+    pub(crate) queue: &'a str,
+    pub(crate) secrets: &'a str,
+    /// `HOST:PORT` of push services that may be reached over plain HTTP.
+    pub(crate) push_hosts: &'a [String],
+}
+
+impl Surroundings<'_> {
+    /// The environment of a function that runs in this process.
+    pub(crate) fn of(&self, function: &Function) -> HashMap<String, String> {
+        let mut all: HashMap<_, _> = self.shared(function).into_iter().collect();
+        all.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone());
+        all
+    }
+
+    fn shared(&self, function: &Function) -> BTreeMap<String, String> {
+        let mut all = function.environment.clone();
+        if let Some(hosts) = all.get_mut("PUSH_HOSTS") {
+            for host in self.push_hosts {
+                hosts.push_str(",http://");
+                hosts.push_str(host);
+            }
+        }
+        for (name, value) in [
+            ("AWS_REGION", REGION),
+            // The services of this machine take any credentials.
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb),
+            ("AWS_ENDPOINT_URL_SQS", self.queue),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets),
+        ] {
+            all.insert(name.to_owned(), value.to_owned());
+        }
+        all
+    }
+
+    /// Writes the one environment that serves all functions, for `cargo lambda watch --env-file`.
+    pub(crate) fn write(&self, functions: &BTreeMap<String, Function>, folder: &Path) -> Result<PathBuf, StartError> {
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        for function in functions.values() {
+            for (name, value) in self.shared(function) {
+                if all.get(&name).is_some_and(|other| *other != value) {
+                    return Err(StartError::new(format!(
+                        "The template gives {name} different values in different functions, and cargo lambda watch \
+                         takes one environment for all."
+                    )));
+                }
+                all.insert(name, value);
+            }
+        }
+        let file = folder.join("functions.env");
+        let lines: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        fs::write(&file, lines.concat())
+            .map_err(|error| StartError::new(format!("{} cannot be written: {error}.", file.display())))?;
+        Ok(file)
+    }
+}
+
+/// Takes `HOST:PORT` and nothing else.
+pub(crate) fn check_push_host(given: &str) -> Result<(), StartError> {
+    let (host, port) = given.rsplit_once(':').unwrap_or_default();
+    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c));
+    if plain && port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Ok(());
+    }
+    Err(StartError::new(format!("--push-host takes HOST:PORT, such as 127.0.0.1:8090, and not {given}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_function_learns_where_its_services_are() {
+        let function = Function {
+            name: "put-subscription".into(),
+            timeout: Duration::from_secs(1),
+            environment: [("PUSH_HOSTS".to_owned(), "a.example".to_owned())].into(),
+        };
+        let push_hosts = ["127.0.0.1:1".to_owned(), "localhost:2".to_owned()];
+        let surroundings =
+            Surroundings { dynamodb: "http://d", queue: "http://q", secrets: "http://s", push_hosts: &push_hosts };
+        let all = surroundings.of(&function);
+        assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");
+        assert_eq!(all["AWS_ENDPOINT_URL_SQS"], "http://q");
+        assert_eq!(all["AWS_LAMBDA_FUNCTION_NAME"], "put-subscription");
+    }
+
+    #[test]
+    fn a_push_host_is_a_host_and_a_port() {
+        for (given, good) in [
+            ("127.0.0.1:8090", true),
+            ("localhost:1", true),
+            ("[::1]:1", true),
+            ("localhost", false),
+            (":1", false),
+            ("localhost:0", false),
+            ("localhost:70000", false),
+            ("a,b:1", false),
+            ("http://a:1", false),
+            ("a@b:1", false),
+        ] {
+            assert_eq!(check_push_host(given).is_ok(), good, "{given}");
+        }
+    }
+}
