@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -66,13 +66,28 @@ struct Mailbox {
 impl PushService {
     /// Starts it on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::start_on(0).await.expect("a free port")
+    }
+
+    /// Starts it on this port, for people who try the product: `GET /subscription` makes a device and answers what its
+    /// browser would send, `GET /received` answers what came, decrypted.
+    pub async fn start_on(port: u16) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Shared { origin: format!("http://{address}"), devices: Mutex::default() });
-        let router = Router::new().route("/push/{device}", post(accept)).with_state(Arc::clone(&state));
+        let router = Router::new()
+            .route("/push/{device}", post(accept))
+            .route("/subscription", get(subscription))
+            .route("/received", get(received))
+            .with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
-        Self { address, state, server }
+        Ok(Self { address, state, server })
+    }
+
+    /// Serves until the process ends.
+    pub async fn serve(mut self) {
+        let _ = (&mut self.server).await;
     }
 
     /// Where it listens.
@@ -82,19 +97,7 @@ impl PushService {
 
     /// A new device, with keys of its own.
     pub fn device(&self) -> Device {
-        let (mut scalar, mut auth, mut name) = ([0; 32], [0; 16], [0; 16]);
-        rand::rng().fill_bytes(&mut scalar);
-        rand::rng().fill_bytes(&mut auth);
-        rand::rng().fill_bytes(&mut name);
-        // Below the curve's order, whatever was drawn.
-        scalar[0] = 0x7f;
-        let private = SecretKey::from_slice(&scalar).expect("a scalar");
-        let name = URL_SAFE_NO_PAD.encode(name);
-        let mailbox = Mailbox { private: private.clone(), auth, answers: Vec::new(), received: Vec::new(), attempts: 0 };
-        self.state.devices().insert(name.clone(), mailbox);
-        let endpoint = format!("{}/push/{name}", self.state.origin);
-
-        Device { name, endpoint, private, auth, state: Arc::clone(&self.state) }
+        Device::new(&self.state)
     }
 }
 
@@ -105,6 +108,22 @@ impl Drop for PushService {
 }
 
 impl Device {
+    fn new(state: &Arc<Shared>) -> Self {
+        let (mut scalar, mut auth, mut name) = ([0; 32], [0; 16], [0; 16]);
+        rand::rng().fill_bytes(&mut scalar);
+        rand::rng().fill_bytes(&mut auth);
+        rand::rng().fill_bytes(&mut name);
+        // Below the curve's order, whatever was drawn.
+        scalar[0] = 0x7f;
+        let private = SecretKey::from_slice(&scalar).expect("a scalar");
+        let name = URL_SAFE_NO_PAD.encode(name);
+        let mailbox = Mailbox { private: private.clone(), auth, answers: Vec::new(), received: Vec::new(), attempts: 0 };
+        state.devices().insert(name.clone(), mailbox);
+        let endpoint = format!("{}/push/{name}", state.origin);
+
+        Self { name, endpoint, private, auth, state: Arc::clone(state) }
+    }
+
     /// What its browser would send to `PUT /subscriptions`.
     pub fn subscription(&self, channels: &[&str]) -> Value {
         let public = PublicKey::from_secret_scalar(&self.private.to_nonzero_scalar()).to_encoded_point(false);
@@ -144,6 +163,16 @@ impl Shared {
     fn devices(&self) -> MutexGuard<'_, HashMap<String, Mailbox>> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn subscription(State(state): State<Arc<Shared>>) -> String {
+    Device::new(&state).subscription(&["ops"]).to_string()
+}
+
+async fn received(State(state): State<Arc<Shared>>) -> String {
+    let devices = state.devices();
+    let received = devices.values().flat_map(|mailbox| &mailbox.received);
+    received.map(|received| received.plaintext.clone() + "\n").collect()
 }
 
 async fn accept(

@@ -1,0 +1,74 @@
+//! What the README promises, done as it stands there: its own commands, in a shell.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The shell blocks under a heading of the README.
+fn blocks(heading: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the README");
+    let (_, section) = readme.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let section = section.split("\n## ").next().expect("a section");
+    let blocks = section.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().expect("an end").to_owned()).collect()
+}
+
+/// A server that the README starts, ended with the test.
+struct Server(Child);
+
+impl Server {
+    fn start(command: &str, address: &str) -> Self {
+        // `exec`, so that to end the shell ends the program too.
+        let child = shell(&format!("exec {command}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut server = Self(child.expect("a shell"));
+        let started = Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(server.0.try_wait().expect("a status").is_none(), "it ended: {command}");
+            assert!(started.elapsed() < Duration::from_secs(300), "it does not listen: {command}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.current_dir(ROOT).args(["-eu", "-o", "pipefail", "-c", script]);
+    command
+}
+
+#[test]
+fn the_commands_of_the_first_push_run_as_they_stand() {
+    for address in ["127.0.0.1:3000", "127.0.0.1:9090"] {
+        assert!(std::net::TcpStream::connect(address).is_err(), "something else listens on {address}");
+    }
+    let servers = blocks("Run it");
+    let _gateway = Server::start(servers[0].trim(), "127.0.0.1:3000");
+    let _push_service = Server::start(servers[1].trim(), "127.0.0.1:9090");
+
+    // A line after each block, so that what it printed can be told apart.
+    let script = blocks("Send your first push").join("\necho; echo ----\n");
+    let output = shell(&script).output().expect("a shell");
+    let printed = String::from_utf8(output.stdout).expect("text");
+
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    let parts: Vec<&str> = printed.split("----").collect();
+    assert_eq!(parts.len(), 4, "{printed}");
+    assert!(parts[0].contains(r#""slug":"ops""#), "{}", parts[0]);
+    assert!(parts[1].contains(r#""channels":["ops"]"#), "{}", parts[1]);
+    assert!(parts[2].contains(r#""status":"done""#) && parts[2].contains(r#""delivered":1"#), "{}", parts[2]);
+    assert!(parts[2].contains(r#""title":"Hello","message":"It works""#), "{}", parts[2]);
+    let last = ["\"status\":\"inactive\"", "key_inactive", "\"status\":\"active\"", "queued", "unauthenticated"];
+    let places: Vec<usize> = last.iter().map(|word| parts[3].find(word).expect(word)).collect();
+    assert!(places.is_sorted(), "{}", parts[3]);
+    assert!(!printed.contains("pgk_"), "the README prints a secret");
+}
