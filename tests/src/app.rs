@@ -118,6 +118,14 @@ impl App {
         }
     }
 
+    /// Puts a message on the queue, as if it came from nowhere.
+    pub async fn enqueue(&self, body: &str) {
+        let call = self.client.post(self.local().queue_url()).header("X-Amz-Target", "AmazonSQS.SendMessage");
+        let message = json!({ "QueueUrl": format!("{}/000000000000/PushQueue", self.local().queue_url()), "MessageBody": body });
+        let sent = call.header("Content-Type", "application/x-amz-json-1.0").body(message.to_string()).send().await;
+        assert_eq!(sent.expect("an answer").status(), 200);
+    }
+
     /// Every item of every table.
     pub async fn dump(&self) -> String {
         let client = self.dynamodb();
@@ -146,10 +154,8 @@ impl App {
         let secrets = std::mem::take(&mut *self.seen.secrets.lock().unwrap_or_else(PoisonError::into_inner));
         let answers = std::mem::take(&mut *self.seen.answers.lock().unwrap_or_else(PoisonError::into_inner));
         let places = [("log", logs::all()), ("answers", answers), ("tables", self.dump().await.into_bytes())];
-        for secret in secrets {
-            for (place, bytes) in &places {
-                assert_eq!(leaks::count(&secret, bytes), 0, "a secret stands in the {place}");
-            }
+        for (place, bytes) in &places {
+            assert_eq!(leaks::count(&secrets, bytes), 0, "a secret stands in the {place}");
         }
         self.local.take().expect("it runs").stop().await;
     }

@@ -5,7 +5,9 @@ mod answer;
 mod app;
 pub mod leaks;
 mod logs;
+pub mod measure;
 mod push_service;
+pub mod runtime_api;
 pub mod proxy;
 
 pub use answer::Answer;

@@ -1,3 +1,7 @@
 //! The suite: everything that a user does, over HTTP, against the product with a fresh database.
 
+mod canary;
+mod deliver;
+mod readme;
 mod send_a_push;
+mod watch;

@@ -16,7 +16,7 @@ async fn a_push_arrives_encrypted_and_signed() {
 
     let received = device.received();
     assert_eq!(received.len(), 1);
-    assert_eq!(received[0].plaintext, json!({ "id": accepted["id"], "title": "Hello" }).to_string());
+    assert_eq!(received[0].plaintext, format!(r#"{{"id":{},"title":"Hello"}}"#, accepted["id"]));
     assert_eq!(received[0].headers["Urgency"], "high");
     let status = key.get(&format!("/push/{}", accepted["id"].as_str().expect("an id"))).await.expect(200).json();
     assert_eq!(status["status"], "done");

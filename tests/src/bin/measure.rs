@@ -1,0 +1,53 @@
+//! The measuring programs: each takes its count, prints what it found, and fails if it is not what was promised.
+
+use clap::{Parser, Subcommand};
+use tests::measure::{lost_answers, malformed, revocation, startup, usage};
+
+#[derive(Parser)]
+#[command(about = "Measures what Pushgate promises, and fails where it is not kept")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Sends with one key and with 100 keys, 64 in flight: the counters agree with the answers.
+    Usage {
+        #[arg(default_value_t = 20_000)]
+        sends: usize,
+    },
+    /// Calls whose requests and answers get lost on the way to the store, from 32 environments.
+    LostAnswers {
+        #[arg(default_value_t = 20_000)]
+        calls: usize,
+    },
+    /// 16 senders race the deletion, disabling and narrowing of their key.
+    Revocation {
+        #[arg(default_value_t = 1_000)]
+        trials: usize,
+    },
+    /// Malformed requests, generated from a seed.
+    Malformed {
+        #[arg(default_value_t = 10_000)]
+        requests: usize,
+        #[arg(long, default_value_t = 20_261_123)]
+        seed: u64,
+    },
+    /// `cargo run` from a built tree to the first answered request.
+    Startup {
+        #[arg(default_value_t = 5)]
+        starts: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() {
+    match Arguments::parse().what {
+        What::Usage { sends } => usage::run(sends).await,
+        What::LostAnswers { calls } => lost_answers::run(calls).await,
+        What::Revocation { trials } => revocation::run(trials).await,
+        What::Malformed { requests, seed } => malformed::run(requests, seed).await,
+        What::Startup { starts } => startup::run(starts).await,
+    }
+}

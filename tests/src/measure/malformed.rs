@@ -1,0 +1,154 @@
+//! Malformed requests, generated: none is answered 5xx, and none sends anything.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::say;
+use crate::App;
+
+/// What a request can borrow to be malformed in one place only.
+struct Valid {
+    key: String,
+    page_key: String,
+    token: String,
+    host: SocketAddr,
+}
+
+/// So many requests, from this seed.
+pub async fn run(requests: usize, seed: u64) {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let valid = Valid {
+        key: app.key().create().await.secret,
+        page_key: app.subscriber().await.secret,
+        token: app.admin().await.token,
+        host: app.url().trim_start_matches("http://").parse().expect("an address"),
+    };
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    for _ in 0..requests {
+        let request = request(&mut random, &valid);
+        let status = send(valid.host, &request).await;
+        *statuses.entry(status).or_default() += 1;
+        assert!(status < 500, "seed {seed}: {status} for {}", String::from_utf8_lossy(&request));
+        assert!(status == 0 || status >= 400, "seed {seed}: {status} for {}", String::from_utf8_lossy(&request));
+    }
+    app.delivered().await;
+    let pushes = app.admin().await.get("/pushes").await.expect(200).json();
+
+    say(&format!(
+        "malformed: {requests} requests, seed {seed}: 0 with 5xx, {} sends; by status (0: connection closed): {statuses:?}",
+        pushes["pushes"].as_array().expect("a list").len()
+    ));
+    assert_eq!(pushes["pushes"], json!([]));
+    app.stop().await;
+}
+
+/// One request that is wrong in at least one place, as bytes.
+fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n").into_bytes();
+    let good_body = br#"{"title":"Hello"}"#.to_vec();
+    match random.random_range(0..9) {
+        0 => http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body),
+        1 => http("POST", "/v1/push", &bearer(&changed(random, &valid.key)), &good_body),
+        2 => http("POST", "/v1/push", &bearer(&valid.key), &body(random)),
+        3 => http("POST", &format!("/v1/channels/{}/push", slug(random)), &bearer(&valid.key), &good_body),
+        4 => http(method(random), &path(random), &bearer(&valid.key), &body(random)),
+        5 => http("POST", "/v1/keys", &bearer(&changed(random, &valid.token)), &body(random)),
+        6 => http("POST", ["/v1/keys", "/v1/channels"].choose(random).expect("one"), &bearer(&valid.token), &body(random)),
+        7 => http("GET", &query(random), &bearer(&valid.token), b""),
+        _ => http("PUT", "/v1/subscriptions", &bearer(&valid.page_key), &body(random)),
+    }
+}
+
+fn http(method: &str, path: &str, headers: &[u8], body: &[u8]) -> Vec<u8> {
+    let start = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    let length = format!("Content-Length: {}\r\n\r\n", body.len());
+    [start.as_bytes(), headers, length.as_bytes(), body].concat()
+}
+
+fn noise(random: &mut StdRng, most: usize) -> Vec<u8> {
+    let length = random.random_range(0..most);
+    (0..length).map(|_| random.random()).filter(|byte| !b"\r\n".contains(byte)).collect()
+}
+
+/// The text with one character changed, cut or added.
+fn changed(random: &mut StdRng, text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let at = random.random_range(0..bytes.len() - 1);
+    match random.random_range(0..3) {
+        // The next but one: the last bits of base64url's last character are ignored by nobody here, but need not be.
+        0 => bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' },
+        1 => bytes.truncate(at),
+        _ => bytes.insert(at, b'-'),
+    }
+    String::from_utf8(bytes).expect("ASCII")
+}
+
+/// A body that no route takes.
+fn body(random: &mut StdRng) -> Vec<u8> {
+    let wrong = [json!(null), json!(1), json!(-1), json!(1.5), json!([]), json!({}), json!([null]), json!("\u{0}"), json!("A B")];
+    let value = wrong.choose(random).expect("one").clone();
+    let field = ["title", "target", "name", "slug", "endpoint", "keys", "channels", "actions", "data", "ttl", "urgency", "topic"];
+    let field = *field.choose(random).expect("one");
+    match random.random_range(0..6) {
+        0 => noise(random, 300),
+        1 => br#"{"title":"Hello","#.to_vec(),
+        2 => json!({ "nothing": "known", field: value }).to_string().into_bytes(),
+        3 => json!([{ "title": "Hello" }]).to_string().into_bytes(),
+        4 => json!({ "title": "Hello", "target": { "channels": [value] } }).to_string().into_bytes(),
+        _ => "[".repeat(random.random_range(1..5_000)).into_bytes(),
+    }
+}
+
+fn slug(random: &mut StdRng) -> String {
+    let wrong = ["", "-", "OPS", "o_p", "ops%20", "%00", "..", "%2e%2e", "ops-", "%F0%9F%98%80", "%FF", "%", "%zz", "ops%2Fx"];
+    match random.random_range(0..2) {
+        0 => (*wrong.choose(random).expect("one")).to_owned(),
+        _ => "a".repeat(random.random_range(65..2_000)),
+    }
+}
+
+fn path(random: &mut StdRng) -> String {
+    let length = random.random_range(1..40);
+    let characters: Vec<char> = "abckeyspushv1/%.-_~0123?&=;:@!$'()*+,".chars().collect();
+    let text: String = (0..length).map(|_| *characters.choose(random).expect("one")).collect();
+    match random.random_range(0..3) {
+        0 => format!("/{text}"),
+        1 => format!("/v1/{text}"),
+        _ => format!("/v1/push/{text}"),
+    }
+}
+
+fn query(random: &mut StdRng) -> String {
+    let list = ["/v1/keys", "/v1/channels", "/v1/pushes"].choose(random).expect("one");
+    let wrong = ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "cursor=x", "cursor=%00", "cursor=AAAA", "cursor=", "other=1"];
+    format!("{list}?{}", wrong.choose(random).expect("one"))
+}
+
+fn method(random: &mut StdRng) -> &'static str {
+    ["GET", "PUT", "DELETE", "PATCH", "HEAD", "TRACE", "BREW"].choose(random).expect("one")
+}
+
+/// The status that is answered; 0 if the connection is closed without an answer, as for what is not HTTP.
+async fn send(host: SocketAddr, request: &[u8]) -> u16 {
+    let exchange = async {
+        let mut stream = TcpStream::connect(host).await?;
+        // A server may answer and close before it has read all.
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(30), exchange).await.expect("an answer in time");
+    let answer = String::from_utf8_lossy(&answer.expect("a connection")).into_owned();
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,45 @@
+//! How long `cargo run` takes, from a built tree to the first answered request, and how much memory it holds then.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::say;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Starts it so many times on this port.
+pub async fn run(starts: usize) {
+    let port = 3100;
+    let url = format!("http://127.0.0.1:{port}");
+    for _ in 0..starts {
+        let began = Instant::now();
+        let mut cargo = Command::new("cargo")
+            .args(["run", "--quiet", "--", "--memory", "--port", &port.to_string()])
+            .current_dir(ROOT)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("cargo");
+        let answered = loop {
+            match reqwest::get(format!("{url}/v1/keys")).await {
+                Ok(answer) => break answer.status(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        };
+        let millis = began.elapsed().as_millis();
+        // On Unix cargo becomes the program that it runs.
+        let kilobytes = resident(cargo.id());
+        cargo.kill().expect("a process");
+        cargo.wait().expect("its end");
+
+        say(&format!("startup: first answer ({answered}) after {millis} ms, {} MB resident", kilobytes / 1024));
+        assert_eq!(answered, 401);
+    }
+}
+
+/// The memory that a process holds, in kilobytes.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! The Lambda Runtime API on this machine: it gives a real function binary its events, and takes the answers.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::Notify;
+
+/// What a function binary did with its events.
+pub struct Ran {
+    /// Its answers, and the errors that it reported, in the order of the events.
+    pub answers: Vec<Value>,
+    /// All that it wrote.
+    pub output: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Events {
+    left: Mutex<VecDeque<Value>>,
+    answers: Mutex<Vec<Value>>,
+    done: Notify,
+}
+
+/// Runs a binary of this workspace, built before, with this environment on these events, one after the other.
+pub async fn run(binary: &str, environment: &[(&str, &str)], events: Vec<Value>) -> Ran {
+    let state = Arc::new(Events { left: Mutex::new(events.into()), ..Events::default() });
+    let address = serve(&state).await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug").join(binary);
+    assert!(path.exists(), "build it first: cargo build -p {binary}");
+    let mut function = Command::new(path)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", binary)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the binary starts");
+    let (mut stdout, mut stderr) = (function.stdout.take().expect("a pipe"), function.stderr.take().expect("a pipe"));
+    let reading = tokio::spawn(async move {
+        use tokio::io::AsyncReadExt as _;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let read = tokio::join!(stdout.read_to_end(&mut out), stderr.read_to_end(&mut err));
+        assert!(read.0.is_ok() && read.1.is_ok());
+        [out, err].concat()
+    });
+
+    tokio::select! {
+        () = state.done.notified() => {}
+        ended = function.wait() => panic!("{binary} ended by itself: {ended:?}"),
+    }
+    function.kill().await.expect("its end");
+    let output = reading.await.expect("its output");
+    let answers = std::mem::take(&mut *state.answers.lock().unwrap_or_else(PoisonError::into_inner));
+
+    Ran { answers, output }
+}
+
+async fn serve(state: &Arc<Events>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let router = Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(take))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(take))
+        .with_state(Arc::clone(state));
+    tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
+    address
+}
+
+async fn next(State(state): State<Arc<Events>>) -> (HeaderMap, String) {
+    let event = state.left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let Some(event) = event else {
+        state.done.notify_one();
+        return std::future::pending().await;
+    };
+    let deadline = shared::time::Timestamp::now().plus_seconds(60).millis().to_string();
+    let headers = [
+        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        ("lambda-runtime-deadline-ms", &deadline),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:000000000000:function:function"),
+    ];
+    let headers = headers.map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
+    (headers.into_iter().collect(), event.to_string())
+}
+
+async fn take(State(state): State<Arc<Events>>, body: Bytes) -> StatusCode {
+    let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    state.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    StatusCode::ACCEPTED
+}

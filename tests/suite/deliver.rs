@@ -1,0 +1,199 @@
+//! Every recipient of a push gets it once, whatever channels overlap and whatever the push service answers.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tests::{App, Device};
+
+async fn counts(app: &App, id: &Value) -> Value {
+    let admin = app.admin().await;
+    let push = admin.get(&format!("/pushes/{}", id.as_str().expect("an id"))).await.expect(200).json();
+    assert_eq!(push["status"], "done", "{push}");
+    push["counts"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
+    let app = App::start().await;
+    app.channels(&["a", "b", "c"]).await;
+    let subscriber = app.subscriber().await;
+    let devices: Vec<Device> = (0..1_000).map(|_| app.push_service.device()).collect();
+    let all = ["a", "b", "c"];
+    for (index, device) in devices.iter().enumerate() {
+        // Each of the seven ways to be in at least one of three channels.
+        let ways = 1 + index % 7;
+        let channels: Vec<&str> = (0..3).filter(|bit| ways >> bit & 1 == 1).map(|bit| all[bit]).collect();
+        subscriber.subscribe(device, &channels).await;
+    }
+    let (gone, busy, rest) = (&devices[..10], &devices[10..20], &devices[20..]);
+    gone.iter().for_each(|device| device.answers(&[410]));
+    busy.iter().for_each(|device| device.answers(&[503, 503]));
+    let key = app.key().channels(&all).create().await;
+
+    let accepted = key.push(&json!({ "title": "To all", "data": { "n": 1 } })).await.expect(202).json();
+    app.delivered().await;
+
+    let plaintext = format!(r#"{{"id":{},"title":"To all","data":{{"n":1}}}}"#, accepted["id"]);
+    for device in rest {
+        let received = device.received();
+        assert_eq!((received.len(), device.attempts()), (1, 1));
+        assert_eq!(received[0].plaintext, plaintext);
+    }
+    for device in busy {
+        assert_eq!((device.received().len(), device.attempts()), (1, 3));
+        assert_eq!(device.received()[0].plaintext, plaintext);
+    }
+    for device in gone {
+        assert_eq!((device.received().len(), device.attempts()), (0, 1));
+    }
+    let expected = json!({ "recipients": 1_000, "delivered": 990, "gone": 10, "failed": 0 });
+    assert_eq!(counts(&app, &accepted["id"]).await, expected);
+
+    let again = key.push(&json!({ "title": "Again" })).await.expect(202).json();
+    app.delivered().await;
+    let expected = json!({ "recipients": 990, "delivered": 990, "gone": 0, "failed": 0 });
+    assert_eq!(counts(&app, &again["id"]).await, expected, "the ten are removed");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_push_service_removes_nobody() {
+    let app = App::start().await;
+    let subscriber = app.subscriber().await;
+    let statuses = [500, 502, 429, 400, 401, 403, 413, 301];
+    let devices: Vec<Device> = statuses.iter().map(|_| app.push_service.device()).collect();
+    for (device, status) in devices.iter().zip(statuses) {
+        subscriber.subscribe(device, &[]).await;
+        device.answers(&[status, status]);
+    }
+    let key = app.key().create().await;
+
+    // Without time to live there is one repeat and no more.
+    let failed = key.push(&json!({ "title": "Down", "ttl": 0 })).await.expect(202).json();
+    app.delivered().await;
+    let expected = json!({ "recipients": 8, "delivered": 0, "gone": 0, "failed": 8 });
+    assert_eq!(counts(&app, &failed["id"]).await, expected);
+    let attempts: Vec<usize> = devices.iter().map(Device::attempts).collect();
+    assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1], "only 429 and 5xx are tried again");
+
+    devices.iter().for_each(|device| device.answers(&[]));
+    let delivered = key.push(&json!({ "title": "Up" })).await.expect(202).json();
+    app.delivered().await;
+    let expected = json!({ "recipients": 8, "delivered": 8, "gone": 0, "failed": 0 });
+    assert_eq!(counts(&app, &delivered["id"]).await, expected, "nobody was removed");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_is_404_or_410_is_removed() {
+    let app = App::start().await;
+    let subscriber = app.subscriber().await;
+    let devices = [404, 410].map(|status| {
+        let device = app.push_service.device();
+        device.answers(&[status]);
+        device
+    });
+    for device in &devices {
+        subscriber.subscribe(device, &[]).await;
+    }
+    let key = app.key().create().await;
+
+    let accepted = key.push(&json!({ "title": "Hello?" })).await.expect(202).json();
+    app.delivered().await;
+
+    let expected = json!({ "recipients": 2, "delivered": 0, "gone": 2, "failed": 0 });
+    assert_eq!(counts(&app, &accepted["id"]).await, expected);
+    let dry_run = key.push(&json!({ "title": "Hello?", "dry_run": true })).await.expect(200).json();
+    assert_eq!(dry_run["recipients"], json!({ "count": 0, "exact": true }));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_is_waited_for() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    device.answers_retry_after(429, "4");
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+
+    let accepted = key.push(&json!({ "title": "Later" })).await.expect(202).json();
+    app.delivered().await;
+
+    let admin = app.admin().await;
+    let push = admin.get(&format!("/pushes/{}", accepted["id"].as_str().expect("an id"))).await.json();
+    let millis = |field: &str| {
+        let moment = push[field].as_str().expect("a moment").to_owned();
+        shared::time::Timestamp::try_from(moment).expect("a moment").millis()
+    };
+    assert_eq!(device.attempts(), 2);
+    assert!(millis("finished_at") - millis("created_at") >= 4_000, "{push}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_sender_asks_for_reaches_the_push_service() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+    let vapid = app.subscriber().await.get("/subscriptions/config").await.expect(200).json();
+
+    for body in [
+        json!({ "title": "Plain" }),
+        json!({ "title": "Full", "ttl": 60, "urgency": "very-low", "topic": "offers" }),
+    ] {
+        let _ = key.push(&body).await.expect(202);
+        app.delivered().await;
+    }
+
+    let received = device.received();
+    let header = |index: usize, name: &str| {
+        received[index].headers.get(name).map(|value| value.to_str().expect("text").to_owned())
+    };
+    let ttl = |index: usize| header(index, "TTL").expect("a TTL").parse::<u32>().expect("a number");
+    assert!((86_390..=86_400).contains(&ttl(0)) && (50..=60).contains(&ttl(1)));
+    assert_eq!((header(0, "Urgency").as_deref(), header(0, "Topic")), (Some("normal"), None));
+    assert_eq!((header(1, "Urgency").as_deref(), header(1, "Topic").as_deref()), (Some("very-low"), Some("offers")));
+    assert!(received.iter().all(|push| push.signed_by == vapid["vapid_public_key"]));
+    let tokens: BTreeSet<_> = (0..2).map(|index| header(index, "Authorization")).collect();
+    assert_eq!(tokens.len(), 1, "one signature serves an origin for hours");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_was_accepted_before_its_key_was_revoked_is_delivered() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    device.answers(&[503]);
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+
+    let _ = key.push(&json!({ "title": "Still" })).await.expect(202);
+    let _ = app.admin().await.delete(&format!("/keys/{}", key.id)).await.expect(204);
+    app.delivered().await;
+
+    assert_eq!(device.received().len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_twice_sends_once() {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let key = app.key().create().await;
+    let accepted = key.push(&json!({ "title": "Once" })).await.expect(202).json();
+    app.delivered().await;
+
+    let task = json!({ "account": "acme", "push": accepted["id"], "page": 0, "after": null, "attempt": 0 });
+    for _ in 0..3 {
+        app.enqueue(&task.to_string()).await;
+    }
+    app.delivered().await;
+
+    assert_eq!(device.attempts(), 1);
+    let expected = json!({ "recipients": 1, "delivered": 1, "gone": 0, "failed": 0 });
+    assert_eq!(counts(&app, &accepted["id"]).await, expected);
+    app.stop().await;
+}
