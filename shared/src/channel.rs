@@ -103,7 +103,8 @@ mod tests {
             assert_eq!(Slug::try_from(good.to_owned()).expect(good).as_str(), good);
         }
         let too_long = "a".repeat(65);
-        for bad in ["", "-", "-a", "a-", "Ops", "a_b", "a b", " ops", "ops\n", "öps", "a/b", "%6Fps", "оps", &too_long] {
+        for bad in ["", "-", "-a", "a-", "Ops", "a_b", "a b", " ops", "ops\n", "öps", "a/b", "%6Fps", "оps", &too_long]
+        {
             assert!(Slug::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -48,7 +48,11 @@ impl Fields {
     }
 
     /// A field that may be absent. `null` is not absent.
-    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Result<Option<T>, Flawed> {
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, String>,
+    ) -> Result<Option<T>, Flawed> {
         let Some(value) = self.left.remove(name) else {
             return Ok(None);
         };
@@ -56,7 +60,11 @@ impl Fields {
     }
 
     /// A field that may be absent (`None`), `null` (`Some(None)`) or there.
-    pub fn nullable<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Result<Option<Option<T>>, Flawed> {
+    pub fn nullable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, String>,
+    ) -> Result<Option<Option<T>>, Flawed> {
         self.optional(name, |value| if value.is_null() { Ok(None) } else { read(value).map(Some) })
     }
 
@@ -83,7 +91,11 @@ impl Fields {
     }
 
     /// An object that may be absent.
-    pub fn object<T>(&mut self, name: &str, read: impl Fn(&mut Fields) -> Result<T, Flawed>) -> Result<Option<T>, Flawed> {
+    pub fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&mut Fields) -> Result<T, Flawed>,
+    ) -> Result<Option<T>, Flawed> {
         let Some(value) = self.left.remove(name) else {
             return Ok(None);
         };

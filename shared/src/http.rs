@@ -142,9 +142,11 @@ pub fn page<T: TryFrom<String>>(request: &Request) -> Result<Page<T>, Problem> {
     request.only_query(&["limit", "cursor"])?;
     let most = match request.query_text("limit") {
         None => 50,
-        Some(text) => text.parse().ok().filter(|most| (1..=100).contains(most)).ok_or_else(|| {
-            Problem::InvalidParameter("limit is not a whole number from 1 to 100".to_owned())
-        })?,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|most| (1..=100).contains(most))
+            .ok_or_else(|| Problem::InvalidParameter("limit is not a whole number from 1 to 100".to_owned()))?,
     };
     let after = request.query_text("cursor").map(|text| {
         let place = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -208,7 +210,9 @@ impl Reply {
 
     fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
-            Ok(body) => Self { status, headers: BTreeMap::from([("Content-Type", "application/json".to_owned())]), body },
+            Ok(body) => {
+                Self { status, headers: BTreeMap::from([("Content-Type", "application/json".to_owned())]), body }
+            }
             Err(_) => unreachable!("what we answer serializes"),
         }
     }

@@ -285,7 +285,9 @@ mod tests {
         for good in ["W", "Webshop integration", "Übung ✓", "日本語", &"ß".repeat(100)] {
             assert_eq!(KeyName::try_from(good.to_owned()).expect(good).as_str(), good);
         }
-        for bad in ["", " ", "\u{3000}\u{a0}", "a\nb", "a\u{0}", "a\u{7f}", "a\u{202e}b", "a\u{2066}b", &"ß".repeat(101)] {
+        for bad in
+            ["", " ", "\u{3000}\u{a0}", "a\nb", "a\u{0}", "a\u{7f}", "a\u{202e}b", "a\u{2066}b", &"ß".repeat(101)]
+        {
             assert!(KeyName::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
     }

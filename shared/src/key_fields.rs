@@ -63,5 +63,8 @@ pub fn limits(fields: &mut Fields) -> Result<Option<Limits>, Flawed> {
 
 fn limit(value: Value) -> Result<u32, String> {
     let limit: u64 = whole(value)?;
-    u32::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| format!("is not a whole number from 1 to {}", u32::MAX))
+    u32::try_from(limit)
+        .ok()
+        .filter(|limit| *limit > 0)
+        .ok_or_else(|| format!("is not a whole number from 1 to {}", u32::MAX))
 }

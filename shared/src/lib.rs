@@ -1,5 +1,5 @@
-//! What two functions need. In reading order: the domain (`key`, `secret`, `scope`, `channel`, `push`, `subscription`,
-//! `vapid`) knows no AWS and no HTTP; `store` keeps it; `http` and `problem` take requests in and let answers out.
+//! What two functions need. In reading order: the domain knows no AWS and no HTTP; `store` keeps it in the tables, `queue`
+//! and `vapid_secret` stand for the other services; `http`, `fields` and `problem` take requests in and let answers out.
 
 pub mod account;
 pub mod caller;
@@ -10,6 +10,7 @@ pub mod push;
 pub mod scope;
 pub mod secret;
 pub mod subscription;
+pub mod task;
 pub mod text;
 pub mod time;
 pub mod vapid;

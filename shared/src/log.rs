@@ -32,7 +32,8 @@ const OURS: [&str; 17] = [
 /// Starts the log of this process, at the level of `LOG_LEVEL` (`info` if it is absent or unknown).
 pub fn start(config: &Config) {
     let level = config.optional("LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
 
     tracing_subscriber::registry().with(lines).with(filter(level)).init();
 }

@@ -76,7 +76,9 @@ impl Problem {
             Self::KeyExpired => (403, "key_expired", "The key has expired"),
             Self::PermissionDenied(_) => (403, "permission_denied", "Permission missing"),
             Self::Scope(scope::Refusal::EmptyScope) => (403, "empty_scope", "The key reaches nobody"),
-            Self::Scope(scope::Refusal::Violation { .. }) => (403, "scope_violation", "Channel outside the key's scope"),
+            Self::Scope(scope::Refusal::Violation { .. }) => {
+                (403, "scope_violation", "Channel outside the key's scope")
+            }
             Self::NotFound(_) => (404, "not_found", "Not found"),
             Self::ChannelExists => (409, "channel_exists", "The channel exists"),
             Self::ChannelInUse(_) => (409, "channel_in_use", "The channel is in use"),

@@ -358,6 +358,9 @@ mod tests {
         let id = PushId::try_from("01JD0000000000000000000000".to_owned()).expect("an id");
         let content: Content = serde_json::from_str(r#"{"title": "Hi", "data": {"z": 1, "a": 2}}"#).expect("content");
 
-        assert_eq!(plaintext(&id, &content), r#"{"id":"01JD0000000000000000000000","title":"Hi","data":{"a":2,"z":1}}"#);
+        assert_eq!(
+            plaintext(&id, &content),
+            r#"{"id":"01JD0000000000000000000000","title":"Hi","data":{"a":2,"z":1}}"#
+        );
     }
 }

@@ -1,38 +1,13 @@
 //! The queue between accepting a push and delivering it. A message names work and holds no content.
 
 use aws_sdk_sqs::Client;
-use serde::{Deserialize, Serialize};
 
-use crate::account::Account;
 use crate::aws;
 use crate::config::Config;
-use crate::push::PushId;
-use crate::subscription::SubscriptionId;
+use crate::task::Task;
 
 /// The longest that a message can be held back, in seconds (SQS, `DelaySeconds`).
 pub const LONGEST_DELAY: u32 = 900;
-
-/// One page of a push's audience, to be delivered.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Task {
-    /// Whose push.
-    pub account: Account,
-    /// Which push.
-    pub push: PushId,
-    /// The page's number, from 0.
-    pub page: u32,
-    /// The page begins after this subscription; the first begins with none.
-    pub after: Option<SubscriptionId>,
-    /// 0 for the whole page; above, the recipients that the attempt before could not deliver to yet.
-    pub attempt: u32,
-}
-
-impl Task {
-    /// The first task of a push, from which the others follow.
-    pub fn first(account: &Account, push: &PushId) -> Self {
-        Self { account: account.clone(), push: push.clone(), page: 0, after: None, attempt: 0 }
-    }
-}
 
 /// The queue did not take a message.
 #[derive(Debug, thiserror::Error)]

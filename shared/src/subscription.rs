@@ -58,7 +58,9 @@ impl PushHosts {
         };
         let known = self.0.iter().any(|known| match known {
             Known::Host(name) => host == name,
-            Known::Below(parent) => host.strip_suffix(parent.as_str()).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.')),
+            Known::Below(parent) => {
+                host.strip_suffix(parent.as_str()).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.'))
+            }
             Known::Origin(_) => false,
         });
         known.then_some(Endpoint(url)).ok_or(NotAnEndpoint::UnknownService)
@@ -110,7 +112,8 @@ impl Endpoint {
     /// The id of the subscription with this endpoint: the same endpoint is the same subscription.
     pub fn subscription_id(&self, account: &Account) -> SubscriptionId {
         let digest = Sha256::digest(format!("{account}\n{}", self.0));
-        SubscriptionId(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        let half = digest.iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+        SubscriptionId(format!("{half:032x}"))
     }
 }
 
@@ -285,7 +288,12 @@ mod tests {
 
         let mut off_the_curve = URL_SAFE_NO_PAD.decode(good).expect("base64url");
         off_the_curve[64] ^= 1;
-        for bad in [String::new(), good[1..].to_owned(), URL_SAFE_NO_PAD.encode([4; 65]), URL_SAFE_NO_PAD.encode(off_the_curve)] {
+        for bad in [
+            String::new(),
+            good[1..].to_owned(),
+            URL_SAFE_NO_PAD.encode([4; 65]),
+            URL_SAFE_NO_PAD.encode(off_the_curve),
+        ] {
             assert!(P256dh::try_from(bad.clone()).is_err(), "{bad}");
         }
     }

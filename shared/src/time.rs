@@ -91,7 +91,8 @@ impl TryFrom<String> for Timestamp {
     fn try_from(text: String) -> Result<Self, NotATimestamp> {
         // Only years of four digits: what goes in comes out in the same form.
         let moment: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
-        let rfc3339 = text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10).is_some_and(|t| b"Tt ".contains(t));
+        let rfc3339 =
+            text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10).is_some_and(|t| b"Tt ".contains(t));
         rfc3339.then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
     }
 }

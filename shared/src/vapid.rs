@@ -36,7 +36,8 @@ impl VapidKeys {
             old: Vec<String>,
         }
         let Stored { current, old } = serde_json::from_str(secret).map_err(|_| NotAVapidSecret)?;
-        let keys: Option<Vec<VapidKey>> = std::iter::once(&current).chain(&old).map(|seed| VapidKey::derive(seed)).collect();
+        let keys: Option<Vec<VapidKey>> =
+            std::iter::once(&current).chain(&old).map(|seed| VapidKey::derive(seed)).collect();
 
         keys.map(Self).ok_or(NotAVapidSecret)
     }
@@ -71,7 +72,8 @@ impl VapidKey {
     fn from_scalar(scalar: &[u8; 32]) -> Option<Self> {
         let point = PrivateKey::from_private_key(&agreement::ECDH_P256, scalar).ok()?.compute_public_key().ok()?;
         let public: [u8; 65] = point.as_ref().try_into().ok()?;
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, scalar, &public).ok()?;
+        let pair =
+            EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, scalar, &public).ok()?;
         let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..6]);
 
         Some(Self { id, public, pair })

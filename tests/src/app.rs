@@ -72,7 +72,10 @@ impl App {
 
     /// A key of that account, to be planned and created.
     pub fn key(&self) -> KeyPlan<'_> {
-        KeyPlan { app: self, body: json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" }) }
+        KeyPlan {
+            app: self,
+            body: json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" }),
+        }
     }
 
     /// A key of that account that may add subscriptions to every channel.
@@ -121,7 +124,8 @@ impl App {
     /// Puts a message on the queue, as if it came from nowhere.
     pub async fn enqueue(&self, body: &str) {
         let call = self.client.post(self.local().queue_url()).header("X-Amz-Target", "AmazonSQS.SendMessage");
-        let message = json!({ "QueueUrl": format!("{}/000000000000/PushQueue", self.local().queue_url()), "MessageBody": body });
+        let message =
+            json!({ "QueueUrl": format!("{}/000000000000/PushQueue", self.local().queue_url()), "MessageBody": body });
         let sent = call.header("Content-Type", "application/x-amz-json-1.0").body(message.to_string()).send().await;
         assert_eq!(sent.expect("an answer").status(), 200);
     }

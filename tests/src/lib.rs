@@ -3,12 +3,13 @@
 
 mod answer;
 mod app;
+pub mod engine;
 pub mod leaks;
 mod logs;
 pub mod measure;
+pub mod proxy;
 mod push_service;
 pub mod runtime_api;
-pub mod proxy;
 
 pub use answer::Answer;
 pub use app::{App, Key, KeyPlan, Person};

@@ -1,6 +1,8 @@
-//! A wire between the SDK and the embedded DynamoDB that counts what passes, and loses what it is told to lose.
+//! A wire between the SDK and the embedded DynamoDB that counts what passes, loses what it is told to lose, and can hold
+//! each attempt until somebody decides on it. It tells the attempts of one request from those of every other.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -10,9 +12,10 @@ use axum::http::{HeaderMap, Response};
 use reqwest::Client;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// What happens to one call on its way.
+/// What happens to one attempt on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     /// It arrives, and so does its answer.
@@ -23,7 +26,7 @@ pub enum Fate {
     LoseAnswer,
 }
 
-/// One call that came.
+/// One attempt that came.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// `UpdateItem` and the like.
@@ -36,41 +39,131 @@ pub struct Call {
     pub write_units: f64,
 }
 
+/// An attempt as the SDK sent it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Its JSON.
+    pub request: Value,
+    target: String,
+    authorization: String,
+}
+
+/// What the engine answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    body: Bytes,
+}
+
+/// An attempt that waits on the wire. If it is dropped, its sender learns at once that there will be no answer.
+#[derive(Debug)]
+pub struct Held {
+    /// What was sent.
+    pub sent: Sent,
+    answer: oneshot::Sender<Reply>,
+}
+
+impl Held {
+    /// Lets this answer arrive.
+    pub fn answer(self, reply: Reply) {
+        // Whoever sent it may have given up.
+        let _ = self.answer.send(reply);
+    }
+}
+
+/// Whose counting write it is: the same in all attempts of one request, and in no other request.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Signature {
+    /// The slot.
+    pub writer: String,
+    /// The number.
+    pub n: i64,
+}
+
+impl Signature {
+    /// The signature of a counting write; other calls have none.
+    pub fn of(request: &Value) -> Option<Self> {
+        let writer = request["ExpressionAttributeNames"]["#writer"].as_str()?.to_owned();
+        let n = request["ExpressionAttributeValues"][":n"]["N"].as_str()?.parse().ok()?;
+        Some(Self { writer, n })
+    }
+}
+
+/// What a faulty wire makes of requests before they arrive, and of answers before they are seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewrites {
+    /// Changes a request.
+    pub request: fn(&mut Value),
+    /// Changes the answer to a request; the request is as it was sent.
+    pub answer: fn(&Value, &mut Value),
+}
+
+impl Rewrites {
+    /// An honest wire.
+    pub const NONE: Self = Self { request: |_| {}, answer: |_, _| {} };
+}
+
 /// The wire.
 pub struct Proxy {
     address: SocketAddr,
-    calls: Arc<Mutex<Vec<Call>>>,
+    upstream: Upstream,
     server: JoinHandle<()>,
 }
 
-type Decide = Arc<dyn Fn(&Value) -> Fate + Send + Sync>;
-
 #[derive(Clone)]
-struct Wire {
-    upstream: String,
+struct Upstream {
+    url: String,
     client: Client,
-    calls: Arc<Mutex<Vec<Call>>>,
-    decide: Decide,
-    keep: bool,
+    rewrites: Rewrites,
+    /// The calls so far, if they are kept.
+    calls: Option<Arc<Mutex<Vec<Call>>>>,
 }
 
+/// The answer that is to arrive, if any.
+type Answering = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
+type Carry = Arc<dyn Fn(Sent) -> Answering + Send + Sync>;
+
 impl Proxy {
-    /// A wire to this address, that asks `decide` about each request. Calls are kept only if asked for.
+    /// A wire to this address, that asks `decide` about each attempt. Calls are kept only if asked for.
     pub async fn start(upstream: &str, keep: bool, decide: impl Fn(&Value) -> Fate + Send + Sync + 'static) -> Self {
+        let upstream = Upstream::new(upstream, Rewrites::NONE, keep);
+        let to = upstream.clone();
+        let carry = move |sent: Sent| -> Answering {
+            let (fate, to) = (decide(&sent.request), to.clone());
+            // A task of its own: what has arrived is applied, even if its sender gives up meanwhile.
+            let carried = tokio::spawn(async move {
+                if fate == Fate::LoseRequest {
+                    to.keep(&sent, 0, 0.0);
+                    return None;
+                }
+                let reply = to.apply(&sent).await;
+                (fate == Fate::Pass).then_some(reply)
+            });
+            Box::pin(async { carried.await.expect("the engine answers") })
+        };
+        Self::serve(upstream, Arc::new(carry)).await
+    }
+
+    /// A wire that holds each attempt, for the receiver to decide.
+    pub async fn hold(upstream: &str, rewrites: Rewrites) -> (Self, mpsc::UnboundedReceiver<Held>) {
+        let (arrivals, arrived) = mpsc::unbounded_channel();
+        let carry = move |sent: Sent| -> Answering {
+            let (answer, answered) = oneshot::channel();
+            // If nobody listens any more, nobody will answer.
+            let _ = arrivals.send(Held { sent, answer });
+            Box::pin(async { answered.await.ok() })
+        };
+        (Self::serve(Upstream::new(upstream, rewrites, false), Arc::new(carry)).await, arrived)
+    }
+
+    async fn serve(upstream: Upstream, carry: Carry) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let wire = Wire {
-            upstream: upstream.to_owned(),
-            client: Client::new(),
-            calls: Arc::clone(&calls),
-            decide: Arc::new(decide),
-            keep,
-        };
-        let router = Router::new().fallback(pass).with_state(wire);
+        let router = Router::new().fallback(pass).with_state(carry);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
-        Self { address, calls, server }
+        Self { address, upstream, server }
     }
 
     /// Its own address.
@@ -78,9 +171,15 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
+    /// Lets an attempt arrive, whether or not somebody waits for the answer.
+    pub async fn apply(&self, sent: &Sent) -> Reply {
+        self.upstream.apply(sent).await
+    }
+
     /// The calls so far, and forgets them.
     pub fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+        let calls = self.upstream.calls.as_ref().expect("a wire that keeps calls");
+        std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -90,44 +189,48 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut request: Value = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
-    let target = headers.get("X-Amz-Target").and_then(|target| target.to_str().ok()).unwrap_or_default().to_owned();
-    let fate = (wire.decide)(&request);
-    let (mut status, mut write_units, mut answer) = (0, 0.0, Bytes::new());
-    if fate != Fate::LoseRequest {
-        let sent = request.clone();
+impl Upstream {
+    fn new(url: &str, rewrites: Rewrites, keep: bool) -> Self {
+        Self { url: url.to_owned(), client: Client::new(), rewrites, calls: keep.then(Arc::default) }
+    }
+
+    async fn apply(&self, sent: &Sent) -> Reply {
+        let mut request = sent.request.clone();
+        (self.rewrites.request)(&mut request);
         // The engine tells what a call costs if it is asked to; the product does not ask.
         request["ReturnConsumedCapacity"] = "TOTAL".into();
-        let call = wire.client.post(&wire.upstream).header("X-Amz-Target", &target);
-        let call = call.header("Content-Type", "application/x-amz-json-1.0").header("Authorization", authorization(&headers));
+        let call = self.client.post(&self.url).header("X-Amz-Target", &sent.target);
+        let call =
+            call.header("Content-Type", "application/x-amz-json-1.0").header("Authorization", &sent.authorization);
         let response = call.body(request.to_string()).send().await.expect("the engine answers");
-        status = response.status().as_u16();
-        answer = response.bytes().await.expect("a body");
-        let consumed = serde_json::from_slice::<Value>(&answer).unwrap_or_default()["ConsumedCapacity"].take();
-        write_units = consumed["CapacityUnits"].as_f64().unwrap_or_default();
-        request = sent;
+        let status = response.status().as_u16();
+        let mut answer: Value = response.json().await.expect("DynamoDB speaks JSON");
+        (self.rewrites.answer)(&sent.request, &mut answer);
+        self.keep(sent, status, answer["ConsumedCapacity"]["CapacityUnits"].as_f64().unwrap_or_default());
+
+        Reply { status, body: Bytes::from(answer.to_string()) }
     }
-    if wire.keep {
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let call = Call { operation, request, status, write_units };
-        wire.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-    }
-    match fate {
-        Fate::Pass => {
-            let response = Response::builder().status(status).header("Content-Type", "application/x-amz-json-1.0");
-            response.body(Body::from(answer)).expect("a response")
-        }
-        // The connection ends in the middle of the answer: the SDK cannot know what became of the call.
-        Fate::LoseRequest | Fate::LoseAnswer => {
-            let broken = broken_body();
-            Response::builder().status(200).header("Content-Length", "64").body(broken).expect("a response")
-        }
+
+    fn keep(&self, sent: &Sent, status: u16, write_units: f64) {
+        let Some(calls) = &self.calls else { return };
+        let operation = sent.target.rsplit('.').next().unwrap_or_default().to_owned();
+        let call = Call { operation, request: sent.request.clone(), status, write_units };
+        calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 }
 
-fn authorization(headers: &HeaderMap) -> String {
-    headers.get("Authorization").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+async fn pass(State(carry): State<Carry>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let request = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
+    let sent = Sent { request, target: header("X-Amz-Target"), authorization: header("Authorization") };
+
+    let response = Response::builder().header("Content-Type", "application/x-amz-json-1.0");
+    let response = match carry(sent).await {
+        Some(reply) => response.status(reply.status).body(Body::from(reply.body)),
+        // The connection ends in the middle of the answer: the SDK cannot know what became of the call.
+        None => response.status(200).header("Content-Length", "64").body(broken_body()),
+    };
+    response.expect("a response")
 }
 
 /// A body that breaks off.

@@ -117,7 +117,8 @@ impl Device {
         scalar[0] = 0x7f;
         let private = SecretKey::from_slice(&scalar).expect("a scalar");
         let name = URL_SAFE_NO_PAD.encode(name);
-        let mailbox = Mailbox { private: private.clone(), auth, answers: Vec::new(), received: Vec::new(), attempts: 0 };
+        let mailbox =
+            Mailbox { private: private.clone(), auth, answers: Vec::new(), received: Vec::new(), attempts: 0 };
         state.devices().insert(name.clone(), mailbox);
         let endpoint = format!("{}/push/{name}", state.origin);
 

@@ -138,10 +138,9 @@ async fn what_the_sender_asks_for_reaches_the_push_service() {
     let key = app.key().create().await;
     let vapid = app.subscriber().await.get("/subscriptions/config").await.expect(200).json();
 
-    for body in [
-        json!({ "title": "Plain" }),
-        json!({ "title": "Full", "ttl": 60, "urgency": "very-low", "topic": "offers" }),
-    ] {
+    for body in
+        [json!({ "title": "Plain" }), json!({ "title": "Full", "ttl": 60, "urgency": "very-low", "topic": "offers" })]
+    {
         let _ = key.push(&body).await.expect(202);
         app.delivered().await;
     }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_header_that_is_sent_twice_must_say_the_same() {
-        let event = |values: Value| json!({ "headers": { "x-api-key": "a" }, "multiValueHeaders": { "x-api-key": values } });
+        let event =
+            |values: Value| json!({ "headers": { "x-api-key": "a" }, "multiValueHeaders": { "x-api-key": values } });
         assert_eq!(presented(&event(json!(["a", "a"]))).as_deref(), Some("a"));
         assert_eq!(presented(&event(json!(["b", "a"]))), None);
     }

@@ -129,12 +129,7 @@ fn why(refusal: Refusal) -> Result<BTreeMap<&'static str, String>, Failure> {
     ]))
 }
 
-fn answer(
-    effect: &'static str,
-    secret: &Secret,
-    method_arn: &str,
-    context: BTreeMap<&'static str, String>,
-) -> Answer {
+fn answer(effect: &'static str, secret: &Secret, method_arn: &str, context: BTreeMap<&'static str, String>) -> Answer {
     let statement = Statement { action: "execute-api:Invoke", effect, resource: method_arn.to_owned() };
     Answer {
         principal_id: secret.key().to_string(),

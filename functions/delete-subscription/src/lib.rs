@@ -23,9 +23,10 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
                 others.map(|(id, slug)| (id.clone(), slug.clone())).collect()
             }
         };
-        let done = match left.is_empty() {
-            true => store.remove_subscription(&caller.account, &found).await?,
-            false => store.put_subscription(&caller.account, Some(&found), &found.subscription, &left).await?,
+        let done = if left.is_empty() {
+            store.remove_subscription(&caller.account, &found).await?
+        } else {
+            store.put_subscription(&caller.account, Some(&found), &found.subscription, &left).await?
         };
         if done {
             return Ok(Reply::nothing());

@@ -6,8 +6,9 @@ mod web_push;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::queue::{Queue, Task};
+use shared::queue::Queue;
 use shared::store::Store;
+use shared::task::Task;
 use shared::vapid_secret::VapidSecret;
 
 pub use sender::Sender;

@@ -27,9 +27,8 @@ fn encrypt_with(
     let public = sender.compute_public_key()?;
     let receiver = UnparsedPublicKey::new(&ECDH_P256, p256dh.as_bytes());
     let key_info = [b"WebPush: info\0".as_slice(), p256dh.as_bytes(), public.as_ref()];
-    let keying_material: [u8; 32] = agreement::agree(sender, receiver, Unspecified, |shared| {
-        derive(auth.as_bytes(), shared, &key_info)
-    })?;
+    let keying_material: [u8; 32] =
+        agreement::agree(sender, receiver, Unspecified, |shared| derive(auth.as_bytes(), shared, &key_info))?;
     let content_key: [u8; 16] = derive(&salt, &keying_material, &[b"Content-Encoding: aes128gcm\0"])?;
     let nonce: [u8; NONCE_LEN] = derive(&salt, &keying_material, &[b"Content-Encoding: nonce\0"])?;
 

@@ -34,12 +34,7 @@ struct Shown<'a> {
 }
 
 /// Answers 201 for a new subscription, 200 for a known one.
-pub async fn handle(
-    store: &Store,
-    vapid: &VapidSecret,
-    hosts: &PushHosts,
-    request: Request,
-) -> Result<Reply, Problem> {
+pub async fn handle(store: &Store, vapid: &VapidSecret, hosts: &PushHosts, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let caller = http::caller(&request)?;
     let wish = read(&request, hosts)?;
@@ -68,9 +63,8 @@ pub async fn handle(
 
 fn read(request: &Request, hosts: &PushHosts) -> Result<Wish, Problem> {
     let mut fields = request.fields()?;
-    let endpoint = fields.required("endpoint", |value| {
-        hosts.endpoint(&any_text(value)?).map_err(|mistake| mistake.to_string())
-    });
+    let endpoint =
+        fields.required("endpoint", |value| hosts.endpoint(&any_text(value)?).map_err(|mistake| mistake.to_string()));
     let keys = fields.object("keys", |keys| {
         let p256dh = keys.required("p256dh", text);
         let auth = keys.required("auth", text);

@@ -8,9 +8,10 @@ use shared::channel::Slugs;
 use shared::http::{self, Reply, Request};
 use shared::problem::Problem;
 use shared::push::{self, Audience, Counts, MOST_BYTES, Progress, Push, PushId, ShownAudience};
-use shared::queue::{Queue, Task};
+use shared::queue::Queue;
 use shared::scope::{self, Reach};
 use shared::store::Store;
+use shared::task::Task;
 use shared::time::Timestamp;
 
 use crate::wish::Wish;
@@ -28,6 +29,7 @@ struct Accepted<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the API's own word")]
 struct DryRun<'a> {
     dry_run: bool,
     decision: Decision,

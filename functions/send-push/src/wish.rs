@@ -22,7 +22,8 @@ impl Wish {
     /// Reads the request. On the route that names a channel, `target` is no field.
     pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
         let in_path = request.path_text("channel").map(|slug| Slug::try_from(slug.to_owned()));
-        let in_path = in_path.transpose().map_err(|e| Problem::InvalidParameter(format!("The channel in the path {e}")))?;
+        let in_path =
+            in_path.transpose().map_err(|e| Problem::InvalidParameter(format!("The channel in the path {e}")))?;
         let mut fields = request.fields()?;
         let content = content(&mut fields);
         let requested = match in_path {

@@ -106,9 +106,10 @@ async fn changed(
 /// These channels with their ids; those that the key has already cannot have been deleted, so only new ones are looked up.
 async fn named(store: &Store, account: &Account, slugs: &Slugs, own: &Channels) -> Result<Channels, Problem> {
     let (kept, new): (Slugs, Slugs) = slugs.iter().cloned().partition(|slug| own.contains_key(slug));
-    let mut channels = match new.is_empty() {
-        true => Channels::new(),
-        false => store.resolve(account, &new).await?.map_err(Problem::UnknownChannel)?,
+    let mut channels = if new.is_empty() {
+        Channels::new()
+    } else {
+        store.resolve(account, &new).await?.map_err(Problem::UnknownChannel)?
     };
     channels.extend(own.iter().filter(|(slug, _)| kept.contains(slug)).map(|(slug, id)| (slug.clone(), id.clone())));
 

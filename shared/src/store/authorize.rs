@@ -104,7 +104,7 @@ impl Store {
         n: i64,
         stale: &Stale,
     ) -> Result<Attempt, Error> {
-        let mut conditions = vec![
+        let mut conditions: Vec<String> = [
             "#hash = :hash",
             "#status = :active",
             "(attribute_not_exists(expires_at) OR expires_at > :now)",
@@ -112,7 +112,9 @@ impl Store {
             "(attribute_not_exists(per_minute) OR attribute_not_exists(#minute) OR #minute < per_minute)",
             "(attribute_not_exists(per_day) OR attribute_not_exists(#day) OR #day < per_day)",
             "(attribute_not_exists(slots.#writer) OR slots.#writer < :n)",
-        ];
+        ]
+        .map(str::to_owned)
+        .into();
         let mut update = self
             .once
             .update_item()
@@ -135,37 +137,37 @@ impl Store {
         match &ask.reach {
             AskedReach::Nobody => {}
             AskedReach::InBody => {
-                conditions.push("(#scope = :all OR size(channels) > :zero)");
+                conditions.push("(#scope = :all OR size(channels) > :zero)".to_owned());
                 update = update
                     .expression_attribute_names("#scope", "scope")
                     .expression_attribute_values(":all", text("all"))
                     .expression_attribute_values(":zero", number(0));
             }
             AskedReach::Channel(slug) => {
-                conditions.push("(#scope = :all OR attribute_exists(channels.#channel))");
+                conditions.push("(#scope = :all OR attribute_exists(channels.#channel))".to_owned());
                 update = update
                     .expression_attribute_names("#scope", "scope")
                     .expression_attribute_values(":all", text("all"))
                     .expression_attribute_names("#channel", slug.as_str());
             }
         }
-        let mut condition = conditions.join(" AND ");
         let mut removed = Vec::new();
         for (index, (slot, seen)) in stale.slots.iter().enumerate() {
-            condition += &format!(" AND slots.#s{index} = :s{index}");
+            conditions.push(format!("slots.#s{index} = :s{index}"));
             removed.push(format!("slots.#s{index}"));
             update = update
                 .expression_attribute_names(format!("#s{index}"), slot)
                 .expression_attribute_values(format!(":s{index}"), number(seen));
         }
         removed.extend(stale.counters.iter().cloned());
-        let mut change = "SET slots.#writer = :n, last_used_at = :now ADD #uses :one, #day :one, #minute :one".to_owned();
-        if !removed.is_empty() {
-            change += &format!(" REMOVE {}", removed.join(", "));
-        }
+        let change = "SET slots.#writer = :n, last_used_at = :now ADD #uses :one, #day :one, #minute :one";
+        let change = match removed.as_slice() {
+            [] => change.to_owned(),
+            removed => format!("{change} REMOVE {}", removed.join(", ")),
+        };
 
         let sent = update
-            .condition_expression(condition)
+            .condition_expression(conditions.join(" AND "))
             .update_expression(change)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -57,7 +57,12 @@ impl Store {
     }
 
     /// The account's channels by slug, so many at most, those after `after`; and whether more follow.
-    pub async fn channels(&self, account: &Account, after: Option<&Slug>, most: usize) -> Result<(Vec<Channel>, bool), Error> {
+    pub async fn channels(
+        &self,
+        account: &Account,
+        after: Option<&Slug>,
+        most: usize,
+    ) -> Result<(Vec<Channel>, bool), Error> {
         let condition = if after.is_some() { "account = :account AND slug > :slug" } else { "account = :account" };
         let mut query = self
             .client
@@ -149,7 +154,8 @@ impl Store {
         let mut left = keys;
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(MOST_IN_BATCH));
-            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().map_err(built)?;
+            let wanted =
+                KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().map_err(built)?;
             let got = self.client.batch_get_item().request_items(table, wanted).send().await.map_err(failed)?;
             items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
             left = rest;

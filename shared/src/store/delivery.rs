@@ -13,8 +13,8 @@ use super::transaction::Transacted;
 use super::{Error, Store, failed};
 use crate::account::Account;
 use crate::push::{Counts, Progress, PushId};
-use crate::queue::Task;
 use crate::subscription::SubscriptionId;
+use crate::task::Task;
 use crate::time::Timestamp;
 
 const KIND: &str = "claims";
@@ -62,7 +62,9 @@ impl Store {
             .table_name(&self.tables.pushes)
             .key("pk", text(pk))
             .key("sk", text(sk))
-            .condition_expression("attribute_not_exists(pk) OR (attribute_not_exists(finished_at) AND lease_ends < :now)")
+            .condition_expression(
+                "attribute_not_exists(pk) OR (attribute_not_exists(finished_at) AND lease_ends < :now)",
+            )
             .update_expression("SET #owner = :owner, lease_ends = :ends, expires = :expires")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":now", moment(now))
@@ -72,9 +74,8 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match claimed {
-            Ok(_) => return Ok(Claim::Ours),
-            Err(error) => error,
+        let Err(error) = claimed else {
+            return Ok(Claim::Ours);
         };
         let SdkError::ServiceError(answer) = &error else {
             return Err(failed(error));

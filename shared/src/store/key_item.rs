@@ -124,11 +124,7 @@ pub(super) fn from_item(item: &Item) -> Result<Key, Error> {
         created_by: reader.author("created_by")?,
         updated_at: reader.moment("updated_at")?,
         last_used_at: reader.optional_moment("last_used_at")?,
-        usage: Usage {
-            total: reader.number("uses")?,
-            days: counted(item, 'd'),
-            minutes: counted(item, 'm'),
-        },
+        usage: Usage { total: reader.number("uses")?, days: counted(item, 'd'), minutes: counted(item, 'm') },
         revision: reader.text("revision")?,
     })
 }

@@ -49,12 +49,21 @@ impl Store {
     }
 
     /// The account's keys, newest first, so many at most, those older than `before`; and whether more follow.
-    pub async fn keys(&self, account: &Account, before: Option<&KeyId>, most: usize) -> Result<(Vec<Key>, bool), Error> {
+    pub async fn keys(
+        &self,
+        account: &Account,
+        before: Option<&KeyId>,
+        most: usize,
+    ) -> Result<(Vec<Key>, bool), Error> {
         let mut query = self
             .client
             .query()
             .table_name(&self.tables.keys)
-            .key_condition_expression(if before.is_some() { "account = :account AND id < :id" } else { "account = :account" })
+            .key_condition_expression(if before.is_some() {
+                "account = :account AND id < :id"
+            } else {
+                "account = :account"
+            })
             .expression_attribute_values(":account", text(account.as_str()))
             .scan_index_forward(false)
             .consistent_read(true)
@@ -89,10 +98,11 @@ impl Store {
                 None => removed.push(format!("#{name}")),
             }
         }
-        let mut change = format!("SET {}", set.join(", "));
-        if !removed.is_empty() {
-            change += &format!(" REMOVE {}", removed.join(", "));
-        }
+        let set = format!("SET {}", set.join(", "));
+        let change = match removed.as_slice() {
+            [] => set,
+            removed => format!("{set} REMOVE {}", removed.join(", ")),
+        };
         let update = update.update_expression(change).build().map_err(channels::built)?;
         let mut parts = vec![TransactWriteItem::builder().update(update).build()];
         self.count_channels(after, before.scope.channels(), after.scope.channels(), &mut parts)?;

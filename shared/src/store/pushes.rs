@@ -115,7 +115,8 @@ fn to_item(account: &Account, push: &Push) -> Result<Item, Error> {
 fn from_item(item: &Item) -> Result<Push, Error> {
     let reader = Reader::new(KIND, item);
     let malformed = || Error::Malformed(KIND);
-    let audience = if reader.flag("all")? { Audience::All } else { Audience::Channels(channels_of(reader, "channels")?) };
+    let audience =
+        if reader.flag("all")? { Audience::All } else { Audience::Channels(channels_of(reader, "channels")?) };
     let count = |name| Ok(reader.optional_number(name)?.unwrap_or(0));
     let progress = reader.text("progress")?;
     let progress = [Progress::Queued, Progress::Sending, Progress::Done].into_iter().find(|p| p.name() == progress);

@@ -52,9 +52,11 @@ impl Store {
         subscription: &Subscription,
         memberships: &Memberships,
     ) -> Result<bool, Error> {
-        let put = Put::builder()
-            .table_name(&self.tables.subscriptions)
-            .set_item(Some(to_item(account, subscription, memberships)));
+        let put = Put::builder().table_name(&self.tables.subscriptions).set_item(Some(to_item(
+            account,
+            subscription,
+            memberships,
+        )));
         let put = match before {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(found) => put

@@ -35,7 +35,8 @@ impl Store {
             let again = match &error {
                 SdkError::ServiceError(answer) => match answer.err() {
                     TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                        let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
+                        let codes: Vec<&str> =
+                            cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
                         if let Some(part) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
                             return Ok(Transacted::Refused(part));
                         }

@@ -110,7 +110,8 @@ impl Stale {
         let mut slots: Vec<_> = key_item::slots(item).into_iter().filter(old_slot).collect();
         slots.truncate(MOST_PRUNED);
         let over = |name: &&String| {
-            let older = |letter, than| name.strip_prefix(letter).and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n < than);
+            let older =
+                |letter, than| name.strip_prefix(letter).and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n < than);
             older('d', now.day() - DAYS_OF_USAGE) || older('m', now.minute() - 1)
         };
         let counters = item.keys().filter(over).take(MOST_PRUNED).cloned().collect();

@@ -57,13 +57,20 @@ fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n").into_bytes();
     let good_body = br#"{"title":"Hello"}"#.to_vec();
     match random.random_range(0..9) {
-        0 => http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body),
+        0 => {
+            http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body)
+        }
         1 => http("POST", "/v1/push", &bearer(&changed(random, &valid.key)), &good_body),
         2 => http("POST", "/v1/push", &bearer(&valid.key), &body(random)),
         3 => http("POST", &format!("/v1/channels/{}/push", slug(random)), &bearer(&valid.key), &good_body),
         4 => http(method(random), &path(random), &bearer(&valid.key), &body(random)),
         5 => http("POST", "/v1/keys", &bearer(&changed(random, &valid.token)), &body(random)),
-        6 => http("POST", ["/v1/keys", "/v1/channels"].choose(random).expect("one"), &bearer(&valid.token), &body(random)),
+        6 => http(
+            "POST",
+            ["/v1/keys", "/v1/channels"].choose(random).expect("one"),
+            &bearer(&valid.token),
+            &body(random),
+        ),
         7 => http("GET", &query(random), &bearer(&valid.token), b""),
         _ => http("PUT", "/v1/subscriptions", &bearer(&valid.page_key), &body(random)),
     }
@@ -95,9 +102,21 @@ fn changed(random: &mut StdRng, text: &str) -> String {
 
 /// A body that no route takes.
 fn body(random: &mut StdRng) -> Vec<u8> {
-    let wrong = [json!(null), json!(1), json!(-1), json!(1.5), json!([]), json!({}), json!([null]), json!("\u{0}"), json!("A B")];
+    let wrong = [
+        json!(null),
+        json!(1),
+        json!(-1),
+        json!(1.5),
+        json!([]),
+        json!({}),
+        json!([null]),
+        json!("\u{0}"),
+        json!("A B"),
+    ];
     let value = wrong.choose(random).expect("one").clone();
-    let field = ["title", "target", "name", "slug", "endpoint", "keys", "channels", "actions", "data", "ttl", "urgency", "topic"];
+    let field = [
+        "title", "target", "name", "slug", "endpoint", "keys", "channels", "actions", "data", "ttl", "urgency", "topic",
+    ];
     let field = *field.choose(random).expect("one");
     match random.random_range(0..6) {
         0 => noise(random, 300),
@@ -110,7 +129,8 @@ fn body(random: &mut StdRng) -> Vec<u8> {
 }
 
 fn slug(random: &mut StdRng) -> String {
-    let wrong = ["", "-", "OPS", "o_p", "ops%20", "%00", "..", "%2e%2e", "ops-", "%F0%9F%98%80", "%FF", "%", "%zz", "ops%2Fx"];
+    let wrong =
+        ["", "-", "OPS", "o_p", "ops%20", "%00", "..", "%2e%2e", "ops-", "%F0%9F%98%80", "%FF", "%", "%zz", "ops%2Fx"];
     match random.random_range(0..2) {
         0 => (*wrong.choose(random).expect("one")).to_owned(),
         _ => "a".repeat(random.random_range(65..2_000)),
@@ -130,7 +150,18 @@ fn path(random: &mut StdRng) -> String {
 
 fn query(random: &mut StdRng) -> String {
     let list = ["/v1/keys", "/v1/channels", "/v1/pushes"].choose(random).expect("one");
-    let wrong = ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "cursor=x", "cursor=%00", "cursor=AAAA", "cursor=", "other=1"];
+    let wrong = [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "limit=-1",
+        "limit=",
+        "cursor=x",
+        "cursor=%00",
+        "cursor=AAAA",
+        "cursor=",
+        "other=1",
+    ];
     format!("{list}?{}", wrong.choose(random).expect("one"))
 }
 

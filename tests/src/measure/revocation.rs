@@ -61,7 +61,7 @@ async fn trial(app: &App, change: Change) -> Trial {
     let (through, changed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let body = json!({ "title": "Race", "dry_run": true });
     let senders = futures::future::join_all((0..SENDERS).map(|_| race(&key, &body, &through, &changed)));
-    let changer = async {
+    let edit = async {
         // The change begins in the middle of the race, when several have been let through.
         while through.load(Ordering::Relaxed) < 4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -77,7 +77,7 @@ async fn trial(app: &App, change: Change) -> Trial {
         assert!(matches!(answer.status, 200 | 204), "{}", answer.text);
         answered
     };
-    let (sent, answered) = futures::future::join(senders, changer).await;
+    let (sent, answered) = futures::future::join(senders, edit).await;
     let sent: Vec<Sent> = sent.into_iter().flatten().collect();
     let later = sent.iter().filter(|sent| sent.began > answered);
     let before = sent.iter().any(|sent| sent.through && sent.ended < answered);

@@ -1,0 +1,147 @@
+//! The embedded DynamoDB alone, with the tables of keys and channels: for what is proved of the store by itself.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use dynoxide::Database;
+use shared::account::{Account, Author};
+use shared::config::Config;
+use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
+use shared::permission::{Permission, Permissions};
+use shared::scope::Scope;
+use shared::secret::Secret;
+use shared::store::{Edited, Store};
+use shared::text;
+use shared::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The table of keys.
+pub const KEYS: &str = "keys";
+
+/// The table of channels.
+pub const CHANNELS: &str = "channels";
+
+const REGION: &str = "eu-central-1";
+
+/// The engine, on a port of its own.
+pub struct Engine {
+    url: String,
+    client: Client,
+    server: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts it in memory and makes the tables.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let database = Database::memory().expect("a database");
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&url)
+            .build();
+        let engine = Self { url, client: Client::from_conf(config), server };
+        engine.make_table(KEYS, "id").await;
+        engine.make_table(CHANNELS, "slug").await;
+        engine
+    }
+
+    async fn make_table(&self, name: &str, sort: &str) {
+        let mut table = self.client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        for (attribute, kind) in [("account", KeyType::Hash), (sort, KeyType::Range)] {
+            let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
+            let definition = AttributeDefinition::builder().attribute_name(attribute);
+            let definition = definition.attribute_type(ScalarAttributeType::S);
+            table = table
+                .key_schema(element.build().expect("an element"))
+                .attribute_definitions(definition.build().expect("a definition"));
+        }
+        table.send().await.expect("a table");
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The engine itself, for what no store does.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The tables as a function reaches them at this address: a wire's, or the engine's own.
+    pub fn store(address: &str) -> Store {
+        let variables = [
+            ("KEYS_TABLE", KEYS),
+            ("CHANNELS_TABLE", CHANNELS),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", address),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Store::connect(&Config::new(HashMap::from(variables))).expect("a complete environment")
+    }
+
+    /// An active key that may send to everyone, changed as asked before it is kept, and its secret.
+    pub async fn add_key(&self, store: &Store, change: impl FnOnce(&mut Key)) -> (Key, Secret) {
+        let now = Timestamp::now();
+        let account = Account::try_from("acme".to_owned()).expect("an account");
+        let id = KeyId::generate(now);
+        let secret = Secret::generate(&account, &id);
+        let mut key = Key {
+            account,
+            id,
+            name: KeyName::stored("Webshop integrations".to_owned()),
+            hash: secret.hash(),
+            hint: secret.hint(),
+            permissions: Permissions::from([Permission::Send]),
+            scope: Scope::All,
+            status: Status::Active,
+            expires_at: None,
+            limits: Limits::default(),
+            created_at: now,
+            created_by: Author { id: "0b1f5a7c-3d52-4c8e-9a41-6f2d8e7b9c10".to_owned(), name: "Ada Admin".to_owned() },
+            updated_at: now,
+            last_used_at: None,
+            usage: Usage::default(),
+            revision: text::random(10),
+        };
+        change(&mut key);
+        assert_eq!(store.add_key(&key).await.expect("the engine answers"), Edited::Done);
+        (key, secret)
+    }
+
+    /// The key's item as it is.
+    pub async fn item(&self, key: &Key) -> HashMap<String, AttributeValue> {
+        let get = self.client.get_item().table_name(KEYS).consistent_read(true);
+        let get = get.key("account", AttributeValue::S(key.account.to_string()));
+        let got = get.key("id", AttributeValue::S(key.id.to_string())).send().await.expect("the engine answers");
+        got.item.expect("the key")
+    }
+
+    /// How often the key was counted, in total; its days must say the same.
+    pub async fn counted(&self, key: &Key) -> usize {
+        let item = self.item(key).await;
+        let number = |value: &AttributeValue| value.as_n().expect("a number").parse::<usize>().expect("a count");
+        let is_day = |name: &str| name.strip_prefix('d').is_some_and(|day| day.parse::<u32>().is_ok());
+        let days: usize = item.iter().filter(|(name, _)| is_day(name)).map(|(_, value)| number(value)).sum();
+        let uses = number(&item["uses"]);
+        assert_eq!(uses, days, "the total and the days differ: {item:?}");
+        uses
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
