@@ -37,6 +37,20 @@ impl Answer {
         (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// The mistakes of a body that it names, each as its place and what is wrong there.
+    pub fn mistakes(&self) -> Vec<String> {
+        let body = self.json();
+        let errors = body["errors"].as_array().unwrap_or_else(|| panic!("no errors: {} {}", self.status, self.text));
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        errors.iter().map(|error| format!("{}: {}", text(&error["pointer"]), text(&error["detail"]))).collect()
+    }
+
+    /// The places of the mistakes that it names.
+    pub fn places(&self) -> Vec<String> {
+        let mistakes = self.mistakes().into_iter();
+        mistakes.map(|mistake| mistake.split_once(':').expect("a place").0.to_owned()).collect()
+    }
+
     /// The body without the request's id, by which two answers can be compared byte for byte.
     pub fn without_request_id(&self) -> String {
         let id = self.json()["request_id"].as_str().expect("a request id").to_owned();

@@ -240,7 +240,12 @@ impl<'a> KeyPlan<'a> {
 
     /// Created by the admin of the account that most tests are about.
     pub async fn create(self) -> Key<'a> {
-        let admin = self.app.admin().await;
+        self.create_as("admin@acme").await
+    }
+
+    /// Created by this person, for his account.
+    pub async fn create_as(self, user: &str) -> Key<'a> {
+        let admin = self.app.person(user).await;
         let answer = admin.post("/keys", &self.body).await.expect(201).json();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         Key { app: self.app, id: text(&answer["key"]["id"]), secret: text(&answer["secret"]) }

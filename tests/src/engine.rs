@@ -1,4 +1,4 @@
-//! The embedded DynamoDB alone, with the tables of keys and channels: for what is proved of the store by itself.
+//! The embedded database alone, with the tables of keys and channels: for what is proved of the store by itself.
 
 use std::collections::HashMap;
 
@@ -113,7 +113,7 @@ impl Engine {
             updated_at: now,
             last_used_at: None,
             usage: Usage::default(),
-            revision: text::random(10),
+            revision: text::random(8),
         };
         change(&mut key);
         assert_eq!(store.add_key(&key).await.expect("the engine answers"), Edited::Done);

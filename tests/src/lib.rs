@@ -10,7 +10,9 @@ pub mod measure;
 pub mod proxy;
 mod push_service;
 pub mod runtime_api;
+mod shown;
 
 pub use answer::Answer;
 pub use app::{App, Key, KeyPlan, Person};
 pub use push_service::{Device, PushService, Received};
+pub use shown::shown;

@@ -1,4 +1,4 @@
-//! A wire between the SDK and the embedded DynamoDB that counts what passes, loses what it is told to lose, and can hold
+//! A wire between the SDK and the embedded database that counts what passes, loses what it is told to lose, and can hold
 //! each attempt until somebody decides on it. It tells the attempts of one request from those of every other.
 
 use std::net::SocketAddr;
@@ -46,6 +46,7 @@ pub struct Sent {
     pub request: Value,
     target: String,
     authorization: String,
+    date: String,
 }
 
 /// What the engine answered.
@@ -200,11 +201,14 @@ impl Upstream {
         // The engine tells what a call costs if it is asked to; the product does not ask.
         request["ReturnConsumedCapacity"] = "TOTAL".into();
         let call = self.client.post(&self.url).header("X-Amz-Target", &sent.target);
-        let call =
-            call.header("Content-Type", "application/x-amz-json-1.0").header("Authorization", &sent.authorization);
+        let call = call
+            .header("Content-Type", "application/x-amz-json-1.0")
+            .header("Authorization", &sent.authorization)
+            .header("X-Amz-Date", &sent.date);
         let response = call.body(request.to_string()).send().await.expect("the engine answers");
         let status = response.status().as_u16();
-        let mut answer: Value = response.json().await.expect("DynamoDB speaks JSON");
+        let body = response.bytes().await.expect("a body");
+        let mut answer: Value = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
         (self.rewrites.answer)(&sent.request, &mut answer);
         self.keep(sent, status, answer["ConsumedCapacity"]["CapacityUnits"].as_f64().unwrap_or_default());
 
@@ -222,7 +226,12 @@ impl Upstream {
 async fn pass(State(carry): State<Carry>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let request = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
-    let sent = Sent { request, target: header("X-Amz-Target"), authorization: header("Authorization") };
+    let sent = Sent {
+        request,
+        target: header("X-Amz-Target"),
+        authorization: header("Authorization"),
+        date: header("X-Amz-Date"),
+    };
 
     let response = Response::builder().header("Content-Type", "application/x-amz-json-1.0");
     let response = match carry(sent).await {

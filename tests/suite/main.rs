@@ -2,6 +2,9 @@
 
 mod canary;
 mod deliver;
+mod lost_answers;
+mod lost_edits;
 mod readme;
 mod send_a_push;
 mod watch;
+mod write_cost;

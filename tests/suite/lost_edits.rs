@@ -1,0 +1,106 @@
+//! A management write whose answer is lost is repeated, and answers as the first would have: once, and not a second time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::http::serve;
+use shared::store::Store;
+use tests::App;
+use tests::proxy::{Fate, Proxy};
+
+/// The functions behind a wire that loses the first transaction, or its answer, whenever it is told to.
+struct Lossy {
+    config: Config,
+    store: Store,
+    lose: Arc<AtomicBool>,
+    _wire: Proxy,
+}
+
+impl Lossy {
+    async fn start(app: &App, fate: Fate) -> Self {
+        let lose = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&lose);
+        let wire = Proxy::start(app.local().dynamodb_url(), false, move |request| {
+            let transaction = request.get("TransactItems").is_some();
+            if transaction && told.swap(false, Ordering::SeqCst) { fate } else { Fate::Pass }
+        })
+        .await;
+        let variables = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "tests"),
+            ("AWS_SECRET_ACCESS_KEY", "tests"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &wire.url()),
+            ("KEYS_TABLE", "KeysTable"),
+            ("CHANNELS_TABLE", "ChannelsTable"),
+        ];
+        let variables: HashMap<_, _> = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let config = Config::new(variables);
+        let store = Store::connect(&config).expect("a store");
+
+        Self { config, store, lose, _wire: wire }
+    }
+
+    /// Sends a request of the admin, of which one transaction is lost, to a function.
+    async fn call(&self, function: &str, path: Value, body: Value) -> Value {
+        let claims = json!({ "sub": "ada", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
+        let event = json!({
+            "resource": "/", "pathParameters": path, "body": body.to_string(),
+            "requestContext": { "requestId": "a-request", "authorizer": { "claims": claims } },
+        });
+        self.lose.store(true, Ordering::SeqCst);
+        let (store, config) = (&self.store, &self.config);
+        let answer = match function {
+            "create-key" => serve(event, config, |request| create_key::handle(store, request)).await,
+            "update-key" => serve(event, config, |request| update_key::handle(store, request)).await,
+            "delete-key" => serve(event, config, |request| delete_key::handle(store, request)).await,
+            "create-channel" => serve(event, config, |request| create_channel::handle(store, request)).await,
+            _ => serve(event, config, |request| delete_channel::handle(store, request)).await,
+        };
+        assert!(!self.lose.load(Ordering::SeqCst), "a transaction was lost on the way");
+        answer
+    }
+}
+
+async fn every_edit_happens_once(fate: Fate) {
+    let app = App::start().await;
+    let lossy = Lossy::start(&app, fate).await;
+    let admin = app.admin().await;
+
+    let made = lossy.call("create-channel", json!({}), json!({ "slug": "ops" })).await;
+    assert_eq!(made["statusCode"], 201, "{made}");
+
+    let new = json!({
+        "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "channels", "channels": ["ops"],
+    });
+    let created = lossy.call("create-key", json!({}), new).await;
+    assert_eq!(created["statusCode"], 201, "{created}");
+    let shown: Value = serde_json::from_str(created["body"].as_str().expect("a body")).expect("JSON");
+    let keys = admin.get("/keys").await.expect(200).json();
+    assert_eq!(keys["keys"], json!([shown["key"]]), "one key, whose secret somebody has");
+    let id = json!({ "id": shown["key"]["id"] });
+
+    let renamed = lossy.call("update-key", id.clone(), json!({ "name": "Shop", "status": "inactive" })).await;
+    assert_eq!(renamed["statusCode"], 200, "{renamed}");
+
+    let deleted = lossy.call("delete-key", id, json!(null)).await;
+    assert_eq!(deleted["statusCode"], 204, "{deleted}");
+    assert_eq!(admin.get("/keys").await.expect(200).json()["keys"], json!([]));
+
+    // Counted once when the key came and once when it went: else the channel would still be in use, or below zero.
+    let gone = lossy.call("delete-channel", json!({ "channel": "ops" }), json!(null)).await;
+    assert_eq!(gone["statusCode"], 204, "{gone}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_whose_answer_is_lost_happens_once() {
+    every_edit_happens_once(Fate::LoseAnswer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_whose_request_is_lost_happens_once() {
+    every_edit_happens_once(Fate::LoseRequest).await;
+}

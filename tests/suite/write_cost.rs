@@ -1,0 +1,203 @@
+//! What the authorizer costs: one write of one unit for a request that it allows, on a key in full use, and no call at
+//! all for a string that is not a key.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use shared::account::Author;
+use shared::channel::{Channel, ChannelId, Channels, Slug};
+use shared::key::{Key, KeyId, Status};
+use shared::scope::Scope;
+use shared::secret::Secret;
+use shared::store::{Added, Store};
+use shared::text;
+use shared::time::Timestamp;
+use tests::engine::{Engine, KEYS};
+use tests::proxy::{Fate, Proxy};
+
+/// The authorizer's store, with its calls counted on the wire.
+struct Authorizer {
+    engine: Engine,
+    proxy: Proxy,
+    store: Store,
+}
+
+impl Authorizer {
+    async fn start() -> Self {
+        let engine = Engine::start().await;
+        let proxy = Proxy::start(engine.url(), true, |_| Fate::Pass).await;
+        let store = Engine::store(&proxy.url());
+        Self { engine, proxy, store }
+    }
+
+    /// A key in full use: a name of 20 characters, 3 channels, 30 days of counters and 15 slots.
+    async fn key(&self, status: Status) -> (Key, Secret) {
+        let admin = Engine::store(self.engine.url());
+        let now = Timestamp::now();
+        let mut channels = Channels::new();
+        for slug in ["ops", "news", "test-devices"] {
+            let slug = Slug::try_from(slug.to_owned()).expect("a slug");
+            let created_by = Author { id: "0b1f5a7c".to_owned(), name: "Ada Admin".to_owned() };
+            let id = ChannelId::generate();
+            let channel = Channel { slug: slug.clone(), id: id.clone(), created_at: now, created_by, subscriptions: 0 };
+            channels.insert(slug, id);
+            let account = "acme".to_owned().try_into().expect("an account");
+            assert_eq!(admin.add_channel(&account, &channel).await.expect("the engine answers"), Added::Done);
+        }
+        let change = |key: &mut Key| {
+            key.scope = Scope::Channels(channels);
+            key.status = status;
+        };
+        let (key, secret) = self.engine.add_key(&admin, change).await;
+        assert_eq!(key.name.as_str().chars().count(), 20);
+        self.fill(&key, now).await;
+        (key, secret)
+    }
+
+    /// Gives the key a past: a five-digit count on each of 30 days, and 15 writers within the last minute.
+    async fn fill(&self, key: &Key, now: Timestamp) {
+        let slot = |age: i64| (text::random(8), AttributeValue::N((now.millis() - age * 3_000).to_string()));
+        let mut update = self
+            .engine
+            .client()
+            .update_item()
+            .table_name(KEYS)
+            .key("account", AttributeValue::S(key.account.to_string()))
+            .key("id", AttributeValue::S(key.id.to_string()))
+            .expression_attribute_values(":slots", AttributeValue::M((0..15).map(slot).collect()))
+            .expression_attribute_values(":day", AttributeValue::N("12345".to_owned()))
+            .expression_attribute_values(":uses", AttributeValue::N("370350".to_owned()));
+        let mut set = "SET slots = :slots, uses = :uses".to_owned();
+        for age in 0..30 {
+            set += &format!(", #d{age} = :day");
+            update = update.expression_attribute_names(format!("#d{age}"), format!("d{}", now.day() - age));
+        }
+        update.update_expression(set).send().await.expect("the engine answers");
+    }
+
+    /// What the authorizer answers to this key on this route, and what it called meanwhile: operation, status, units.
+    async fn ask(&self, key: &str, resource: &str, path: &str) -> (Result<Value, String>, Vec<(String, u16, f64)>) {
+        let answer = authorizer::handle(&self.store, event(key, resource, path)).await;
+        let answer =
+            answer.map(|answer| serde_json::to_value(answer).expect("JSON")).map_err(|failure| failure.to_string());
+        let calls = self.proxy.take_calls();
+        (answer, calls.into_iter().map(|call| (call.operation, call.status, call.write_units)).collect())
+    }
+}
+
+/// The event of a REST API's REQUEST authorizer.
+fn event(key: &str, resource: &str, path: &str) -> Value {
+    let headers = json!({
+        "Accept": "*/*", "Authorization": format!("Bearer {key}"), "Content-Type": "application/json",
+        "Host": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com", "User-Agent": "curl/8.14.1",
+        "X-Amzn-Trace-Id": "Root=1-6923a1b2-0123456789abcdef01234567", "X-Forwarded-For": "203.0.113.7",
+        "X-Forwarded-Port": "443", "X-Forwarded-Proto": "https",
+    });
+    let many = headers.as_object().expect("headers").iter().map(|(name, value)| (name.clone(), json!([value])));
+    let channel = path.strip_prefix("/channels/").and_then(|rest| rest.strip_suffix("/push"));
+    json!({
+        "type": "REQUEST",
+        "methodArn": format!("arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/v1/POST{path}"),
+        "resource": resource, "path": path, "httpMethod": "POST",
+        "headers": headers, "multiValueHeaders": many.collect::<serde_json::Map<_, _>>(),
+        "queryStringParameters": {}, "multiValueQueryStringParameters": {},
+        "pathParameters": channel.map_or(json!({}), |channel| json!({ "channel": channel })),
+        "stageVariables": {},
+        "requestContext": {
+            "resourceId": "abc123", "resourcePath": resource, "httpMethod": "POST", "path": format!("/v1{path}"),
+            "accountId": "123456789012", "apiId": "a1b2c3d4e5", "stage": "v1", "protocol": "HTTP/1.1",
+            "requestId": "b7c1c1f0-6d2e-4b0a-9d6c-2f1e3a4b5c6d", "requestTimeEpoch": 1_795_428_000_000_i64,
+            "identity": { "sourceIp": "203.0.113.7", "userAgent": "curl/8.14.1" },
+        },
+    })
+}
+
+/// What DynamoDB counts an item as, as its documentation says: names and text in UTF-8, two digits of a number to a
+/// byte and one more, 3 bytes for a map and one more for each of its entries.
+fn size(item: &HashMap<String, AttributeValue>) -> usize {
+    item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
+}
+
+fn size_of_value(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.len().div_ceil(2) + 1,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
+        AttributeValue::M(map) => 3 + map.len() + size(map),
+        other => panic!("a key has no {other:?}"),
+    }
+}
+
+fn one_write(status: u16, units: f64) -> Vec<(String, u16, f64)> {
+    vec![("UpdateItem".to_owned(), status, units)]
+}
+
+#[tokio::test]
+async fn an_allowed_request_is_one_call_of_one_write_unit() {
+    let authorizer = Authorizer::start().await;
+    let (key, secret) = authorizer.key(Status::Active).await;
+
+    for (resource, path) in [("/push", "/push"), ("/channels/{channel}/push", "/channels/ops/push")] {
+        let (answer, calls) = authorizer.ask(secret.expose(), resource, path).await;
+
+        assert_eq!(answer.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        assert_eq!(calls, one_write(200, 1.0), "{path}");
+    }
+    let item = authorizer.engine.item(&key).await;
+    let slots = item["slots"].as_m().expect("a map").len();
+    let days = item.keys().filter(|name| name.starts_with('d')).count();
+    assert_eq!((slots, days), (16, 30), "the past, and the authorizer's own slot");
+    assert!(size(&item) < 1_024, "{} bytes", size(&item));
+    eprintln!("{} bytes", size(&item));
+}
+
+#[tokio::test]
+async fn a_refused_request_is_one_call() {
+    let authorizer = Authorizer::start().await;
+    let (_, secret) = authorizer.key(Status::Active).await;
+
+    let (answer, calls) = authorizer.ask(secret.expose(), "/channels/{channel}/push", "/channels/sales/push").await;
+
+    assert_eq!(answer.expect("a policy")["context"]["code"], "scope_violation");
+    assert_eq!(calls, one_write(400, 0.0));
+}
+
+#[tokio::test]
+async fn a_request_with_an_inactive_key_is_one_call() {
+    let authorizer = Authorizer::start().await;
+    let (_, secret) = authorizer.key(Status::Inactive).await;
+
+    let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+
+    assert_eq!(answer.expect("a policy")["context"]["code"], "key_inactive");
+    assert_eq!(calls, one_write(400, 0.0));
+}
+
+#[tokio::test]
+async fn a_string_that_is_not_a_key_is_no_call() {
+    let authorizer = Authorizer::start().await;
+    let (_, secret) = authorizer.key(Status::Active).await;
+    let (start, last) = secret.expose().split_at(secret.expose().len() - 1);
+    let mistyped = format!("{start}{}", if last == "0" { '1' } else { '0' });
+
+    for text in ["", "hello", "pgk_acme", &mistyped, &secret.expose().to_lowercase()] {
+        let (answer, calls) = authorizer.ask(text, "/push", "/push").await;
+        assert_eq!((answer, calls), (Err("Unauthorized".to_owned()), Vec::new()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_well_formed_key_that_nobody_has_is_at_most_one_call() {
+    let authorizer = Authorizer::start().await;
+    let (key, _) = authorizer.key(Status::Active).await;
+    let nowhere = Secret::generate(&key.account, &KeyId::generate(Timestamp::now()));
+    let guessed = Secret::generate(&key.account, &key.id);
+
+    for secret in [nowhere, guessed] {
+        let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+        assert_eq!(answer, Err("Unauthorized".to_owned()));
+        assert!(calls.len() <= 1, "{calls:?}");
+    }
+}
