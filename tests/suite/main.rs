@@ -5,6 +5,7 @@ mod deliver;
 mod lost_answers;
 mod lost_edits;
 mod readme;
+mod restart;
 mod send_a_push;
 mod watch;
 mod write_cost;

@@ -129,8 +129,15 @@ fn why(refusal: Refusal) -> Result<BTreeMap<&'static str, String>, Failure> {
     ]))
 }
 
+/// The API's stage, whatever the route: the answer is for this one request, and a stranger's path has characters that
+/// mean something in a policy.
+fn every_route(method_arn: &str) -> String {
+    let api_and_stage: Vec<&str> = method_arn.splitn(3, '/').take(2).collect();
+    format!("{}/*", api_and_stage.join("/"))
+}
+
 fn answer(effect: &'static str, secret: &Secret, method_arn: &str, context: BTreeMap<&'static str, String>) -> Answer {
-    let statement = Statement { action: "execute-api:Invoke", effect, resource: method_arn.to_owned() };
+    let statement = Statement { action: "execute-api:Invoke", effect, resource: every_route(method_arn) };
     Answer {
         principal_id: secret.key().to_string(),
         policy_document: Policy { version: "2012-10-17", statement: [statement] },
