@@ -125,7 +125,8 @@ impl TryFrom<String> for Link {
     type Error = NotALink;
 
     fn try_from(text: String) -> Result<Self, NotALink> {
-        let path = text.starts_with('/') && !text.contains(char::is_whitespace);
+        // A browser reads `//host` and `/\host` as another site.
+        let path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']) && !text.contains(char::is_whitespace);
         let absolute = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         (path || absolute).then_some(Self(text)).ok_or(NotALink)
     }
@@ -348,7 +349,7 @@ mod tests {
         for good in ["https://example.com/a?b#c", "http://localhost:8080", "/offers/1"] {
             assert!(Link::try_from(good.to_owned()).is_ok(), "{good}");
         }
-        for bad in ["", "offers", "javascript:alert(1)", "data:text/html,x", "https://", "/a b", "mailto:a@b"] {
+        for bad in ["", "offers", "//example.com", r"/\example.com", "javascript:alert(1)", "data:text/html,x", "https://", "/a b", "mailto:a@b"] {
             assert!(Link::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -24,6 +24,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use crate::aws;
 use crate::config::{Config, Missing};
 
+use item::Item;
+
 pub use audience::Recipients;
 pub use authorize::Verdict;
 pub use channels::{Added, Removed};
@@ -66,6 +68,12 @@ impl Store {
                 pushes: name("PUSHES_TABLE"),
             },
         })
+    }
+
+    /// An item by its key, as the last write left it.
+    async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, Error> {
+        let get = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        Ok(get.send().await.map_err(failed)?.item)
     }
 }
 

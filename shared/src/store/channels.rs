@@ -1,11 +1,9 @@
 //! Channels: made, looked up, listed and deleted.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 
-use super::item::{Item, Reader, author, moment, number, text};
+use super::item::{Item, Reader, author, key, moment, number, text};
 use super::transaction::Transacted;
 use super::{Error, Store, failed};
 use crate::account::Account;
@@ -85,10 +83,7 @@ impl Store {
 
     /// These channels with their ids, or those among them that do not exist.
     pub async fn resolve(&self, account: &Account, slugs: &Slugs) -> Result<Result<Channels, Slugs>, Error> {
-        let key = |slug: &Slug| {
-            HashMap::from([("account".to_owned(), text(account.as_str())), ("slug".to_owned(), text(slug.as_str()))])
-        };
-        let wanted: Vec<Item> = slugs.iter().map(key).collect();
+        let wanted = slugs.iter().map(|slug| key(("account", account.as_str()), ("slug", slug.as_str()))).collect();
         let items = self.batch_get(&self.tables.channels, wanted).await?;
         let channel = |item: &Item| from_item(item).map(|channel| (channel.slug, channel.id));
         let found = items.iter().map(channel).collect::<Result<Channels, _>>()?;
@@ -112,17 +107,8 @@ impl Store {
             return Ok(Removed::Done);
         }
 
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.tables.channels)
-            .key("account", text(account.as_str()))
-            .key("slug", text(slug.as_str()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
-        match got.item {
+        let got = self.get(&self.tables.channels, key(("account", account.as_str()), ("slug", slug.as_str()))).await?;
+        match got {
             None => Ok(Removed::Absent),
             Some(item) => Ok(Removed::InUse(Reader::new(KIND, &item).number("keys")?)),
         }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::channels::built;
-use super::item::{Item, Reader, moment, number, text};
+use super::item::{Item, Reader, key, moment, number, text};
 use super::transaction::Transacted;
 use super::{Error, Store, failed};
 use crate::account::Account;
@@ -95,17 +95,8 @@ impl Store {
     /// Those whom the attempt before left to be tried again.
     pub async fn left_by(&self, task: &Task) -> Result<Vec<SubscriptionId>, Error> {
         let (pk, sk) = claim_key(&Task { attempt: task.attempt.saturating_sub(1), ..task.clone() });
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
-        got.item.as_ref().map_or(Ok(Vec::new()), |item| Ok(outcome_of(item)?.retry))
+        let got = self.get(&self.tables.pushes, key(("pk", pk), ("sk", sk))).await?;
+        got.as_ref().map_or(Ok(Vec::new()), |item| Ok(outcome_of(item)?.retry))
     }
 
     /// Marks that a push is on its way.

@@ -32,6 +32,11 @@ pub(super) fn author(value: &Author) -> AttributeValue {
     AttributeValue::M(HashMap::from([("id".to_owned(), text(&value.id)), ("name".to_owned(), text(&value.name))]))
 }
 
+/// The two attributes that name an item.
+pub(super) fn key(partition: (&str, impl Into<String>), sort: (&str, impl Into<String>)) -> Item {
+    HashMap::from([(partition.0.to_owned(), text(partition.1)), (sort.0.to_owned(), text(sort.1))])
+}
+
 /// The attributes of an item of this kind, taken out with their types checked.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {

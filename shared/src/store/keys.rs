@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 use super::channels::{self, count_key};
-use super::item::text;
+use super::item::{key, text};
 use super::transaction::Transacted;
 use super::{Error, Store, failed, key_item};
 use crate::account::Account;
@@ -35,17 +35,8 @@ impl Store {
 
     /// The key of this id.
     pub async fn key(&self, account: &Account, id: &KeyId) -> Result<Option<Key>, Error> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.tables.keys)
-            .key("account", text(account.as_str()))
-            .key("id", text(id.as_str()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
-        got.item.as_ref().map(key_item::from_item).transpose()
+        let got = self.get(&self.tables.keys, key(("account", account.as_str()), ("id", id.as_str()))).await?;
+        got.as_ref().map(key_item::from_item).transpose()
     }
 
     /// The account's keys, newest first, so many at most, those older than `before`; and whether more follow.

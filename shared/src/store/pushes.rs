@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{Item, Reader, moment, number, text};
+use super::item::{Item, Reader, key, moment, number, text};
 use super::key_item::{channels_attribute, channels_of};
 use super::{Error, Store, channels, failed};
 use crate::account::Account;
@@ -37,17 +37,8 @@ impl Store {
 
     /// The push of this id.
     pub async fn push(&self, account: &Account, id: &PushId, now: Timestamp) -> Result<Option<Push>, Error> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(account.as_str()))
-            .key("sk", text(id.as_str()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
-        let push = got.item.as_ref().map(from_item).transpose()?;
+        let got = self.get(&self.tables.pushes, key(("pk", account.as_str()), ("sk", id.as_str()))).await?;
+        let push = got.as_ref().map(from_item).transpose()?;
         // The table deletes late.
         Ok(push.filter(|push| expires(push) > now.seconds()))
     }

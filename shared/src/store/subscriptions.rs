@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
 use super::channels::built;
-use super::item::{Item, Reader, moment, text};
+use super::item::{Item, Reader, key, moment, text};
 use super::transaction::Transacted;
-use super::{Error, Store, failed};
+use super::{Error, Store};
 use crate::account::Account;
 use crate::channel::ChannelId;
 use crate::subscription::{Subscription, SubscriptionId};
@@ -31,17 +31,8 @@ pub struct Found {
 impl Store {
     /// The subscription of this id.
     pub async fn subscription(&self, account: &Account, id: &SubscriptionId) -> Result<Option<Found>, Error> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.tables.subscriptions)
-            .key("pk", text(account.as_str()))
-            .key("sk", text(id.as_str()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
-        got.item.as_ref().map(from_item).transpose()
+        let got = self.get(&self.tables.subscriptions, key(("pk", account.as_str()), ("sk", id.as_str()))).await?;
+        got.as_ref().map(from_item).transpose()
     }
 
     /// Keeps a subscription with these memberships in place of what was found. `false` if it was changed meanwhile.
@@ -103,10 +94,8 @@ impl Store {
 
     /// The subscriptions of these ids that exist.
     pub async fn subscriptions(&self, account: &Account, ids: &[SubscriptionId]) -> Result<Vec<Found>, Error> {
-        let key = |id: &SubscriptionId| {
-            HashMap::from([("pk".to_owned(), text(account.as_str())), ("sk".to_owned(), text(id.as_str()))])
-        };
-        let items = self.batch_get(&self.tables.subscriptions, ids.iter().map(key).collect()).await?;
+        let wanted = ids.iter().map(|id| key(("pk", account.as_str()), ("sk", id.as_str()))).collect();
+        let items = self.batch_get(&self.tables.subscriptions, wanted).await?;
         items.iter().map(from_item).collect()
     }
 
