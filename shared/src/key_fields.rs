@@ -52,13 +52,31 @@ pub fn expires_at(fields: &mut Fields, now: Timestamp) -> Result<Option<Option<T
     })
 }
 
+/// What of the limits is to change; `None` stays as it is, `Some(None)` is without limit.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LimitChanges {
+    per_minute: Option<Option<u32>>,
+    per_day: Option<Option<u32>>,
+}
+
+impl LimitChanges {
+    /// The limits afterwards.
+    pub fn applied_to(self, before: Limits) -> Limits {
+        Limits {
+            per_minute: self.per_minute.unwrap_or(before.per_minute),
+            per_day: self.per_day.unwrap_or(before.per_day),
+        }
+    }
+}
+
 /// `limits`: each a number from 1, or `null` for none.
-pub fn limits(fields: &mut Fields) -> Result<Option<Limits>, Flawed> {
-    fields.object("limits", |limits| {
+pub fn limits(fields: &mut Fields) -> Result<LimitChanges, Flawed> {
+    let changes = fields.object("limits", |limits| {
         let per_minute = limits.nullable("per_minute", limit);
         let per_day = limits.nullable("per_day", limit);
-        Ok(Limits { per_minute: per_minute?.flatten(), per_day: per_day?.flatten() })
-    })
+        Ok(LimitChanges { per_minute: per_minute?, per_day: per_day? })
+    });
+    Ok(changes?.unwrap_or_default())
 }
 
 fn limit(value: Value) -> Result<u32, String> {

@@ -1,11 +1,14 @@
 //! The product on a free port with a fresh database, and the people and keys that use it.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Local, Options};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -130,14 +133,15 @@ impl App {
         assert_eq!(sent.expect("an answer").status(), 200);
     }
 
-    /// Every item of every table.
+    /// Every item of every table, the same text for the same items.
     pub async fn dump(&self) -> String {
         let client = self.dynamodb();
         let mut dump = String::new();
         for table in client.list_tables().send().await.expect("tables").table_names() {
             let mut pages = client.scan().table_name(table).into_paginator().items().send();
             while let Some(item) = pages.next().await {
-                dump += &format!("{table} {:?}\n", item.expect("an item"));
+                let item = AttributeValue::M(item.expect("an item"));
+                writeln!(dump, "{table} {}", in_order(&item)).expect("a string takes all");
             }
         }
         dump
@@ -305,6 +309,18 @@ impl Key<'_> {
     pub async fn uses(&self) -> u64 {
         let admin = self.app.admin().await;
         admin.get(&format!("/keys/{}", self.id)).await.expect(200).json()["usage"]["total"].as_u64().expect("a number")
+    }
+}
+
+/// An attribute as text, maps in the order of their names.
+fn in_order(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(map) => {
+            let entries: BTreeMap<&String, String> = map.iter().map(|(name, value)| (name, in_order(value))).collect();
+            let entries: Vec<String> = entries.iter().map(|(name, value)| format!("{name:?}: {value}")).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        other => format!("{other:?}"),
     }
 }
 

@@ -300,9 +300,16 @@ async fn an_end_lies_in_the_future_and_limits_are_whole_numbers_from_1() {
     let admin = app.admin().await;
     let now = Timestamp::now();
 
-    for bad in [json!(now.plus_seconds(-1).to_string()), json!("2020-01-01T00:00:00Z"), json!("2999-01-01"), json!(""),
-        json!("2999-13-01T00:00:00Z"), json!("2999-01-01T00:00:00"), json!(32_472_144_000_000_i64), json!(true)]
-    {
+    for bad in [
+        json!(now.plus_seconds(-1).to_string()),
+        json!("2020-01-01T00:00:00Z"),
+        json!("2999-01-01"),
+        json!(""),
+        json!("2999-13-01T00:00:00Z"),
+        json!("2999-01-01T00:00:00"),
+        json!(32_472_144_000_000_i64),
+        json!(true),
+    ] {
         let answer = admin.post("/keys", &with("expires_at", &bad)).await.expect(400);
         assert_eq!(answer.places(), ["/expires_at"], "{bad}");
     }

@@ -109,7 +109,11 @@ async fn the_channels_of_a_deleted_key_are_free_again() {
     let _ = admin.delete(&format!("/keys/{}", key.id)).await.expect(204);
 
     let _ = admin.delete("/channels/ops").await.expect(204);
-    assert_eq!(admin.delete("/channels/news").await.refusal(), (409, "channel_in_use".to_owned()), "another key names it");
+    assert_eq!(
+        admin.delete("/channels/news").await.refusal(),
+        (409, "channel_in_use".to_owned()),
+        "another key names it"
+    );
     let _ = admin.delete(&format!("/keys/{}", other.id)).await.expect(204);
     let _ = admin.delete("/channels/news").await.expect(204);
     app.stop().await;

@@ -153,7 +153,11 @@ async fn a_malformed_limit_or_cursor_is_refused() {
 
     let limits = ["0", "101", "-1", "1.0", "ten", "", "1e1", "%31%30%30%30", "99999999999999999999"];
     for query in limits.map(|limit| format!("limit={limit}")) {
-        assert_eq!(admin.get(&format!("/keys?{query}")).await.refusal(), (400, "invalid_parameter".to_owned()), "{query}");
+        assert_eq!(
+            admin.get(&format!("/keys?{query}")).await.refusal(),
+            (400, "invalid_parameter".to_owned()),
+            "{query}"
+        );
     }
     // Not base64url, nothing, not UTF-8, and text that is no id: "null", "ops".
     for cursor in ["%21", "", "_w", "bnVsbA", "b3Bz", "MDFKRDAw"] {

@@ -14,7 +14,7 @@ use tests::measure::lost_answers;
 use tests::proxy::Rewrites;
 use tokio::runtime::{self, Runtime};
 
-use history::history;
+use history::{History, Step, Turn, history};
 use ledger::{Seen, Violation};
 use world::{Losses, Stop, play};
 
@@ -52,7 +52,6 @@ fn engine() -> (Runtime, Engine) {
 #[test]
 fn nothing_is_let_through_uncounted_and_nothing_is_counted_without_an_excuse() {
     let seen = search(200, Losses::Any, Rewrites::NONE).unwrap_or_else(|found| panic!("{found}"));
-    eprintln!("{seen:?}");
 
     let reached = [
         seen.authorised,
@@ -70,10 +69,40 @@ fn nothing_is_let_through_uncounted_and_nothing_is_counted_without_an_excuse() {
 #[test]
 fn with_at_most_two_losses_in_a_row_the_count_is_exact() {
     let seen = search(200, Losses::TwoInARow, Rewrites::NONE).unwrap_or_else(|found| panic!("{found}"));
-    eprintln!("{seen:?}");
 
     assert_eq!((seen.failed, seen.cut_off, seen.counted_for_nobody), (0, 0, 0));
     assert!(seen.recognised > 0 && seen.refused > 0 && seen.prune_refused > 0, "{seen:?}");
+}
+
+#[test]
+fn an_answer_between_losses_ends_their_row() {
+    use Step::{Attempt, Begin, Rest};
+    // The second environment has seen the first one's slot grow old, and asks for its removal when it is in use again:
+    // the store's refusal is an answer, after two losses and before a third.
+    let losses = [Turn::LoseRequest, Turn::LoseRequest, Turn::Pass, Turn::LoseAnswer];
+    let mut steps = vec![Begin(0), Rest(61_000), Begin(1), Rest(0), Begin(0), Rest(0), Begin(1)];
+    steps.extend(losses.map(|turn| Attempt(0, turn)));
+    let history = History { environments: 2, per_minute: None, steps };
+    let (runtime, engine) = engine();
+
+    let played = runtime.block_on(play(&engine, &history, Losses::TwoInARow, Rewrites::NONE));
+
+    let seen = played.expect("the count is exact");
+    assert_eq!((seen.authorised, seen.prune_refused, seen.recognised), (4, 1, 1));
+}
+
+#[test]
+fn a_request_that_was_counted_passes_although_the_key_is_disabled_meanwhile() {
+    let steps = vec![Step::Begin(0), Step::Attempt(0, Turn::LoseAnswer), Step::Disable, Step::Attempt(0, Turn::Pass)];
+    let history = History { environments: 1, per_minute: None, steps };
+    let (runtime, engine) = engine();
+    let mut play = |bug| runtime.block_on(play(&engine, &history, Losses::TwoInARow, bug));
+
+    let seen = play(Rewrites::NONE).expect("the count is exact");
+    let judged_again = play(bugs::JUDGED_AGAIN);
+
+    assert_eq!((seen.authorised, seen.recognised), (1, 1));
+    assert!(matches!(judged_again, Err(Stop::Violated(Violation::NotRecognised))), "{judged_again:?}");
 }
 
 #[test]
@@ -99,7 +128,6 @@ fn the_search_finds_a_prune_that_removes_a_fresh_slot() {
 #[track_caller]
 fn finds(violation: Violation, bug: Rewrites) {
     let found = search(2_000, Losses::Any, bug).expect_err("the search finds nothing");
-    eprintln!("{found}");
     assert!(found.starts_with(&format!("{violation:?},")), "it finds another fault: {found}");
 }
 

@@ -150,7 +150,6 @@ async fn an_allowed_request_is_one_call_of_one_write_unit() {
     let days = item.keys().filter(|name| name.starts_with('d')).count();
     assert_eq!((slots, days), (16, 30), "the past, and the authorizer's own slot");
     assert!(size(&item) < 1_024, "{} bytes", size(&item));
-    eprintln!("{} bytes", size(&item));
 }
 
 #[tokio::test]

@@ -93,6 +93,6 @@ fn read(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
         permissions: permissions?,
         channels: channels?,
         expires_at: expires_at?.flatten(),
-        limits: limits?.unwrap_or_default(),
+        limits: limits?.applied_to(Limits::default()),
     })
 }

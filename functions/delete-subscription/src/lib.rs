@@ -16,12 +16,9 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
 
     for _ in 0..TRIES {
         let found = store.subscription(&caller.account, &id).await?.ok_or(Problem::NotFound("subscription"))?;
-        let left: Memberships = match &caller.scope {
+        let left = match &caller.scope {
             Scope::All => Memberships::new(),
-            Scope::Channels(own) => {
-                let others = found.memberships.iter().filter(|(id, _)| !own.values().any(|own| own == *id));
-                others.map(|(id, slug)| (id.clone(), slug.clone())).collect()
-            }
+            Scope::Channels(own) => store.others(&caller.account, &found, own).await?,
         };
         let done = if left.is_empty() {
             store.remove_subscription(&caller.account, &found).await?

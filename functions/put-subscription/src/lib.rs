@@ -45,7 +45,7 @@ pub async fn handle(store: &Store, vapid: &VapidSecret, hosts: &PushHosts, reque
     for _ in 0..TRIES {
         let found = store.subscription(&caller.account, &id).await?;
         let subscription = subscription(&wish, &id, found.as_ref(), vapid, now);
-        let memberships = memberships(&caller.scope, found.as_ref(), &channels);
+        let memberships = memberships(store, &caller, found.as_ref(), &channels).await?;
         if memberships.len() > MOST_MEMBERSHIPS {
             return Err(Problem::TooManyChannels(MOST_MEMBERSHIPS));
         }
@@ -110,12 +110,17 @@ fn subscription(wish: &Wish, id: &SubscriptionId, found: Option<&Found>, vapid: 
 }
 
 /// The memberships afterwards: what was asked for, and what is none of this key's business.
-fn memberships(scope: &Scope, found: Option<&Found>, asked: &Channels) -> Memberships {
-    let others = found.into_iter().flat_map(|found| &found.memberships).filter(|(id, _)| match scope {
-        Scope::All => false,
-        Scope::Channels(own) => !own.values().any(|own| own == *id),
-    });
-    let others = others.map(|(id, slug)| (id.clone(), slug.clone()));
+async fn memberships(
+    store: &Store,
+    caller: &Caller,
+    found: Option<&Found>,
+    asked: &Channels,
+) -> Result<Memberships, Problem> {
+    let mut memberships = match (&caller.scope, found) {
+        (Scope::Channels(own), Some(found)) => store.others(&caller.account, found, own).await?,
+        (Scope::All, _) | (_, None) => Memberships::new(),
+    };
+    memberships.extend(asked.iter().map(|(slug, id)| (id.clone(), slug.clone())));
 
-    others.chain(asked.iter().map(|(slug, id)| (id.clone(), slug.to_string()))).collect()
+    Ok(memberships)
 }

@@ -5,8 +5,8 @@ use shared::answers;
 use shared::channel::{Channels, Slugs};
 use shared::fields::{Mistake, text};
 use shared::http::{self, Reply, Request};
-use shared::key::{Key, KeyId, KeyName, Limits, Status};
-use shared::key_fields::{self, ScopeKind};
+use shared::key::{Key, KeyId, KeyName, Status};
+use shared::key_fields::{self, LimitChanges, ScopeKind};
 use shared::permission::Permissions;
 use shared::problem::Problem;
 use shared::scope::Scope;
@@ -25,7 +25,7 @@ struct Changes {
     channels: Option<Slugs>,
     status: Option<Status>,
     expires_at: Option<Option<Timestamp>>,
-    limits: Option<Limits>,
+    limits: LimitChanges,
 }
 
 /// Answers 200 with the changed key.
@@ -96,7 +96,7 @@ async fn changed(
         scope,
         status: changes.status.unwrap_or(before.status),
         expires_at: changes.expires_at.unwrap_or(before.expires_at),
-        limits: changes.limits.unwrap_or(before.limits),
+        limits: changes.limits.applied_to(before.limits),
         updated_at: now,
         revision: random(8),
         ..before.clone()

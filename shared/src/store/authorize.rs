@@ -19,7 +19,7 @@ use crate::key::{Ask, AskedReach, Key, Refusal, Status};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
-/// So many attempts may stay without an answer.
+/// So many attempts in a row may stay without an answer.
 const UNANSWERED: u32 = 3;
 
 /// So often a write that was surely not applied is repeated.
@@ -75,7 +75,7 @@ impl Store {
                         // Only the pruning was refused: what the image showed has been written since.
                         Ok(()) => stale = Stale::default(),
                     }
-                    repeats += 1;
+                    (unanswered, repeats) = (0, repeats + 1);
                     Error::Unexpected("the counting write and the judgement differ".into())
                 }
                 Attempt::Unanswered(error) => {
@@ -83,7 +83,7 @@ impl Store {
                     error
                 }
                 Attempt::NotApplied(error) => {
-                    repeats += 1;
+                    (unanswered, repeats) = (0, repeats + 1);
                     tokio::time::sleep(pause(repeats)).await;
                     error
                 }

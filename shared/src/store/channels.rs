@@ -83,13 +83,17 @@ impl Store {
 
     /// These channels with their ids, or those among them that do not exist.
     pub async fn resolve(&self, account: &Account, slugs: &Slugs) -> Result<Result<Channels, Slugs>, Error> {
-        let wanted = slugs.iter().map(|slug| key(("account", account.as_str()), ("slug", slug.as_str()))).collect();
-        let items = self.batch_get(&self.tables.channels, wanted).await?;
-        let channel = |item: &Item| from_item(item).map(|channel| (channel.slug, channel.id));
-        let found = items.iter().map(channel).collect::<Result<Channels, _>>()?;
+        let found = self.existing(account, slugs).await?;
         let unknown: Slugs = slugs.iter().filter(|slug| !found.contains_key(slug)).cloned().collect();
 
         Ok(if unknown.is_empty() { Ok(found) } else { Err(unknown) })
+    }
+
+    /// Those of these channels that exist, with their ids.
+    pub(super) async fn existing(&self, account: &Account, slugs: &Slugs) -> Result<Channels, Error> {
+        let wanted = slugs.iter().map(|slug| key(("account", account.as_str()), ("slug", slug.as_str()))).collect();
+        let items = self.batch_get(&self.tables.channels, wanted).await?;
+        items.iter().map(|item| from_item(item).map(|channel| (channel.slug, channel.id))).collect()
     }
 
     /// Deletes a channel that no key names. Its memberships hang on its id, which nothing names any more.
@@ -116,13 +120,13 @@ impl Store {
 
     /// Counts subscriptions that came to a channel or left it. The count is for people to look at; a channel that is no
     /// more, or a lost answer, leaves it as it is.
-    pub(super) async fn count_subscriptions(&self, account: &Account, slug: &str, id: &ChannelId, by: i64) {
+    pub(super) async fn count_subscriptions(&self, account: &Account, slug: &Slug, id: &ChannelId, by: i64) {
         let counted = self
             .client
             .update_item()
             .table_name(&self.tables.channels)
             .key("account", text(account.as_str()))
-            .key("slug", text(slug))
+            .key("slug", text(slug.as_str()))
             .condition_expression("attribute_exists(slug) AND id = :id")
             .update_expression("ADD subscriptions :by")
             .expression_attribute_values(":id", text(id.as_str()))
@@ -130,7 +134,7 @@ impl Store {
             .send()
             .await;
         if let Err(error) = counted.map_err(failed) {
-            tracing::debug!(account = account.as_str(), slug, cause = %error, "subscriptions not counted");
+            tracing::debug!(account = account.as_str(), slug = slug.as_str(), cause = %error, "subscriptions not counted");
         }
     }
 

@@ -9,14 +9,14 @@ use super::item::{Item, Reader, key, moment, text};
 use super::transaction::Transacted;
 use super::{Error, Store};
 use crate::account::Account;
-use crate::channel::ChannelId;
+use crate::channel::{ChannelId, Channels, Slug};
 use crate::subscription::{Subscription, SubscriptionId};
 use crate::text as names;
 
 const KIND: &str = "subscriptions";
 
 /// The channels that a subscription is in: ids, each with the slug that it had when the subscription came to it.
-pub type Memberships = BTreeMap<ChannelId, String>;
+pub type Memberships = BTreeMap<ChannelId, Slug>;
 
 /// A subscription as it was read, with what is needed to write it if nobody else did meanwhile.
 #[derive(Clone, Debug)]
@@ -99,6 +99,16 @@ impl Store {
         items.iter().map(from_item).collect()
     }
 
+    /// The memberships that are none of these channels', and whose channel still exists: a slug made again is another one.
+    pub async fn others(&self, account: &Account, found: &Found, own: &Channels) -> Result<Memberships, Error> {
+        let mut others = found.memberships.clone();
+        others.retain(|id, _| !own.values().any(|own| own == id));
+        let existing = self.existing(account, &others.values().cloned().collect()).await?;
+        others.retain(|id, slug| existing.get(slug) == Some(id));
+
+        Ok(others)
+    }
+
     /// Adds the parts that make the memberships of `before` those of `after`, and says which came and went.
     fn membership_changes(
         &self,
@@ -107,7 +117,7 @@ impl Store {
         before: &Memberships,
         after: &Memberships,
         parts: &mut Vec<TransactWriteItem>,
-    ) -> Result<Vec<(ChannelId, String, i64)>, Error> {
+    ) -> Result<Vec<(ChannelId, Slug, i64)>, Error> {
         let mut changes = Vec::new();
         for (id, slug) in after.iter().filter(|(id, _)| !before.contains_key(id)) {
             let put = Put::builder()
@@ -128,7 +138,7 @@ impl Store {
         Ok(changes)
     }
 
-    async fn count_changes(&self, account: &Account, changes: &[(ChannelId, String, i64)]) {
+    async fn count_changes(&self, account: &Account, changes: &[(ChannelId, Slug, i64)]) {
         for (id, slug, by) in changes {
             self.count_subscriptions(account, slug, id, *by).await;
         }
@@ -141,7 +151,7 @@ pub(super) fn members_of(account: &Account, channel: &ChannelId) -> String {
 }
 
 fn to_item(account: &Account, subscription: &Subscription, memberships: &Memberships) -> Item {
-    let channels = memberships.iter().map(|(id, slug)| (id.as_str().to_owned(), text(slug))).collect();
+    let channels = memberships.iter().map(|(id, slug)| (id.as_str().to_owned(), text(slug.as_str()))).collect();
     HashMap::from([
         ("pk".to_owned(), text(account.as_str())),
         ("sk".to_owned(), text(subscription.id.as_str())),
@@ -159,8 +169,8 @@ fn to_item(account: &Account, subscription: &Subscription, memberships: &Members
 fn from_item(item: &Item) -> Result<Found, Error> {
     let reader = Reader::new(KIND, item);
     let membership = |(id, slug): (String, AttributeValue)| {
-        let slug = slug.as_s().map_err(|_| Error::Malformed(KIND))?;
-        Ok((ChannelId::stored(id), slug.clone()))
+        let slug = slug.as_s().ok().and_then(|slug| Slug::try_from(slug.clone()).ok());
+        Ok((ChannelId::stored(id), slug.ok_or(Error::Malformed(KIND))?))
     };
 
     Ok(Found {

@@ -34,6 +34,8 @@ pub(super) enum Step {
     Enable,
     /// So many milliseconds pass, or as many as the calls in progress may still take.
     Wait(i64),
+    /// The calls in progress end, and then so many milliseconds pass.
+    Rest(i64),
 }
 
 /// What becomes of one attempt.
@@ -73,6 +75,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Enable),
         1 => (1..3_000_i64).prop_map(Step::Wait),
         // Beyond the age at which a slot is removed.
-        2 => (61_000..130_000_i64).prop_map(Step::Wait),
+        2 => (61_000..130_000_i64).prop_map(Step::Rest),
     ]
 }

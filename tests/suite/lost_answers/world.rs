@@ -55,9 +55,7 @@ pub(super) async fn play(engine: &Engine, history: &History, losses: Losses, bug
     for step in &history.steps {
         world.step(step).await?;
     }
-    while let Some(call) = world.in_progress(0) {
-        world.attempt(call, Turn::Pass).await?;
-    }
+    world.finish().await?;
     while !world.late.is_empty() {
         world.arrive(0).await?;
     }
@@ -136,7 +134,15 @@ impl World {
             Step::Drop(which, arrives) => self.cut_off(self.in_progress(which), arrives).await,
             Step::Disable => self.switch(Status::Inactive).await,
             Step::Enable => self.switch(Status::Active).await,
-            Step::Wait(millis) => self.wait(millis),
+            Step::Wait(millis) => {
+                self.wait(millis);
+                Ok(())
+            }
+            Step::Rest(millis) => {
+                self.finish().await?;
+                self.wait(millis);
+                Ok(())
+            }
         }
     }
 
@@ -169,23 +175,32 @@ impl World {
         let held = self.running.get_mut(&index).and_then(|call| call.held.take()).expect("a call in progress is held");
         let spared = self.losses == Losses::TwoInARow && self.calls[index].lost_in_a_row == 2;
         let turn = if spared { Turn::Pass } else { turn };
-        match turn {
-            Turn::Pass => {
-                let reply = self.proxy.apply(&held.sent).await;
-                self.calls[index].applied(&held.sent, reply.status)?;
-                self.calls[index].answered(&held.sent, reply.status);
+        let call = &mut self.calls[index];
+        if matches!(turn, Turn::Pass | Turn::LoseAnswer) {
+            let reply = self.proxy.apply(&held.sent).await;
+            call.applied(&held.sent, reply.status)?;
+            if turn == Turn::Pass {
+                call.answered(&held.sent, reply.status);
                 held.answer(reply);
+                return self.settle(index).await;
             }
-            Turn::LoseRequest => self.calls[index].unanswered(),
-            Turn::LoseAnswer => {
-                let reply = self.proxy.apply(&held.sent).await;
-                self.calls[index].applied(&held.sent, reply.status)?;
-                self.calls[index].unanswered();
-            }
-            Turn::Late => self.give_up(index, held.sent.clone()),
         }
-        // Where it was not answered, it is dropped by now, and the SDK learns that nothing comes.
+        if turn == Turn::Late {
+            self.give_up(index, held.sent.clone());
+        } else {
+            call.unanswered();
+        }
+        // By this the SDK learns that nothing comes.
+        drop(held);
         self.settle(index).await
+    }
+
+    /// Lets every call in progress come to its end.
+    async fn finish(&mut self) -> Result<(), Stop> {
+        while let Some(call) = self.in_progress(0) {
+            self.attempt(call, Turn::Pass).await?;
+        }
+        Ok(())
     }
 
     fn give_up(&mut self, index: usize, sent: Sent) {
@@ -240,10 +255,9 @@ impl World {
         Ok(())
     }
 
-    fn wait(&mut self, millis: i64) -> Result<(), Stop> {
+    fn wait(&mut self, millis: i64) {
         let last = self.running.values().map(|call| call.begun_at + LONGEST).min().unwrap_or(i64::MAX);
         self.now = (self.now + millis).min(last);
-        Ok(())
     }
 
     /// Waits until a call has sent its next attempt, or has ended. All others are held meanwhile.

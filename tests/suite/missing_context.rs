@@ -1,0 +1,198 @@
+//! A handler that the authorizer told nothing, or nonsense, answers 500 and does nothing.
+
+use std::collections::HashMap;
+
+use local::functions::{Handler, in_process};
+use serde_json::{Map, Value, json};
+use tests::App;
+
+/// The functions of the running product, without the gateway and the authorizer before them.
+fn functions(app: &App) -> HashMap<String, Handler> {
+    in_process(|_| {
+        let queue = format!("{}/000000000000/PushQueue", app.local().queue_url());
+        let push_service = format!("http://{}", app.push_service.address());
+        [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "tests"),
+            ("AWS_SECRET_ACCESS_KEY", "tests"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
+            ("AWS_ENDPOINT_URL_SQS", app.local().queue_url()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.local().secrets_url()),
+            ("KEYS_TABLE", "KeysTable"),
+            ("CHANNELS_TABLE", "ChannelsTable"),
+            ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
+            ("PUSHES_TABLE", "PushesTable"),
+            ("QUEUE_URL", &queue),
+            ("PUSH_HOSTS", &push_service),
+            ("VAPID_SECRET", "VapidSecret"),
+            ("VAPID_SUBJECT", "mailto:admin@example.com"),
+            ("CONSOLE_ORIGIN", "http://localhost:3000"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    })
+}
+
+/// One request to a function: its logical id, its route, its path parameters and its body.
+struct Call {
+    function: &'static str,
+    resource: &'static str,
+    path: Value,
+    body: Value,
+}
+
+impl Call {
+    async fn made(&self, functions: &HashMap<String, Handler>, authorizer: Option<&Value>) -> (Value, Value) {
+        let mut context = json!({ "requestId": "a-request" });
+        if let Some(authorizer) = authorizer {
+            context["authorizer"] = authorizer.clone();
+        }
+        let event = json!({
+            "resource": self.resource,
+            "pathParameters": self.path,
+            "body": self.body.to_string(),
+            "requestContext": context,
+        });
+        let answer = functions[self.function](event).await.expect("an answer");
+        let body = serde_json::from_str(answer["body"].as_str().expect("a body")).unwrap_or_default();
+        (answer["statusCode"].clone(), body)
+    }
+}
+
+/// What every function behind the authorizer is called with here: each would do something.
+async fn calls(app: &App) -> Vec<Call> {
+    app.channels(&["ops"]).await;
+    let device = app.push_service.device();
+    let subscription = app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let key = app.key().create().await;
+    let push = key.push(&json!({ "title": "Hello" })).await.expect(202).json()["id"].clone();
+    app.delivered().await;
+    let call = |function, resource, path, body| Call { function, resource, path, body };
+    let hello = json!({ "title": "Hello" });
+    vec![
+        call("SendPush", "/push", json!(null), hello.clone()),
+        call("SendPush", "/channels/{channel}/push", json!({ "channel": "ops" }), hello),
+        call("GetPush", "/push/{id}", json!({ "id": push }), json!(null)),
+        call("PutSubscription", "/subscriptions", json!(null), app.push_service.device().subscription(&["ops"])),
+        call("DeleteSubscription", "/subscriptions/{id}", json!({ "id": subscription }), json!(null)),
+        call("GetSubscriptionConfig", "/subscriptions/config", json!(null), json!(null)),
+    ]
+}
+
+/// Contexts that are not what the authorizer says of a key, each by what is wrong with it.
+fn wrong_contexts(right: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
+    let mut wrong = vec![
+        ("none".to_owned(), None),
+        ("null".to_owned(), Some(json!(null))),
+        ("a text".to_owned(), Some(json!("acme"))),
+        ("a list".to_owned(), Some(json!(["acme"]))),
+        ("empty".to_owned(), Some(json!({}))),
+        // Somebody who is signed in is not a key.
+        (
+            "claims".to_owned(),
+            Some(json!({ "claims": { "custom:account": "acme", "custom:role": "admin", "sub": "1" } })),
+        ),
+    ];
+    for part in right.keys() {
+        let mut less = right.clone();
+        less.remove(part);
+        wrong.push((format!("without {part}"), Some(Value::Object(less))));
+        for value in [json!(null), json!(""), json!("?"), json!({}), json!(7), json!(true)] {
+            let mut other = right.clone();
+            let name = format!("{part} is {value}");
+            other.insert(part.clone(), value);
+            wrong.push((name, Some(Value::Object(other))));
+        }
+    }
+    for (scope, channels) in [
+        ("all", r#"{"ops":"x"}"#),
+        ("ALL", "{}"),
+        ("channels", "[]"),
+        ("channels", r#"["ops"]"#),
+        ("channels", r#"{"OPS":"x"}"#),
+        ("channels", r#"{"ops":null}"#),
+        ("channels", "null"),
+    ] {
+        let mut other = right.clone();
+        other.insert("scope".to_owned(), json!(scope));
+        other.insert("channels".to_owned(), json!(channels));
+        wrong.push((format!("{scope} of {channels}"), Some(Value::Object(other))));
+    }
+    let mut late = right.clone();
+    late.insert("retry_after".to_owned(), json!("soon"));
+    wrong.push(("no number of seconds".to_owned(), Some(Value::Object(late))));
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
+    let app = App::start().await;
+    let calls = calls(&app).await;
+    let functions = functions(&app);
+    let right = json!({ "account": "acme", "key_id": "01JD0000000000000000000000", "scope": "all", "channels": "{}" });
+    let right = right.as_object().expect("an object");
+    let before = app.dump().await;
+
+    for (name, context) in wrong_contexts(right) {
+        for call in &calls {
+            let (status, body) = call.made(&functions, context.as_ref()).await;
+            let expected = json!({
+                "type": "/v1/problems/internal", "title": "Internal error", "status": 500, "code": "internal",
+                "detail": "Something went wrong on our side", "request_id": "a-request",
+            });
+            assert_eq!((status, body), (json!(500), expected), "{} with {name}", call.resource);
+        }
+    }
+
+    assert!(app.local().queue_is_idle().await);
+    assert_eq!(app.dump().await, before, "nothing was written");
+    // The same calls with a right context do what they are for.
+    for call in calls.iter().filter(|call| call.function != "GetPush") {
+        let (status, body) = call.made(&functions, Some(&Value::Object(right.clone()))).await;
+        assert!(status.as_u64().is_some_and(|status| status < 300), "{}: {body}", call.resource);
+    }
+    app.delivered().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_management_function_without_claims_answers_500_and_does_nothing() {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let key = app.key().create().await;
+    let functions = functions(&app);
+    let call = |function, resource, path, body| Call { function, resource, path, body };
+    let new = json!({ "name": "New", "permissions": ["PushNotifications/Send"], "scope": "all" });
+    let calls = [
+        call("CreateKey", "/keys", json!(null), new),
+        call("ListKeys", "/keys", json!(null), json!(null)),
+        call("ListKeys", "/keys/{id}", json!({ "id": key.id }), json!(null)),
+        call("UpdateKey", "/keys/{id}", json!({ "id": key.id }), json!({ "name": "Changed" })),
+        call("DeleteKey", "/keys/{id}", json!({ "id": key.id }), json!(null)),
+        call("CreateChannel", "/channels", json!(null), json!({ "slug": "new" })),
+        call("ListChannels", "/channels", json!(null), json!(null)),
+        call("DeleteChannel", "/channels/{channel}", json!({ "channel": "ops" }), json!(null)),
+        call("ListPushes", "/pushes", json!(null), json!(null)),
+        call("ListPushes", "/pushes/{id}", json!({ "id": "01JD0000000000000000000000" }), json!(null)),
+    ];
+    let before = app.dump().await;
+
+    for context in [
+        None,
+        Some(json!(null)),
+        Some(json!({})),
+        Some(json!({ "claims": null })),
+        Some(json!({ "claims": "admin" })),
+        // Nobody: a token without a subject.
+        Some(json!({ "claims": { "custom:account": "acme", "custom:role": "admin" } })),
+        // A key is nobody who is signed in.
+        Some(json!({ "account": "acme", "key_id": key.id, "scope": "all", "channels": "{}" })),
+    ] {
+        for call in &calls {
+            let (status, body) = call.made(&functions, context.as_ref()).await;
+            assert_eq!((status, &body["code"]), (json!(500), &json!("internal")), "{} {context:?}", call.function);
+        }
+    }
+    assert_eq!(app.dump().await, before, "nothing was written");
+    app.stop().await;
+}

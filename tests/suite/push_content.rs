@@ -1,0 +1,141 @@
+//! What a push may say and how large it may be, every mistake named.
+
+use serde_json::{Value, json};
+use tests::{App, Key, shown};
+
+/// A push of exactly so many bytes once it is encrypted, as a dry run says.
+async fn of_size(key: &Key<'_>, bytes: usize) -> Value {
+    let mut body = json!({ "title": "Large", "message": "", "dry_run": true });
+    let empty = key.push(&body).await.expect(200).json()["bytes"].as_u64().expect("a number");
+    let padding = bytes - usize::try_from(empty).expect("a size");
+    // Characters of two bytes: bytes are what counts.
+    body["message"] = format!("{}{}", "ß".repeat(padding / 2), "x".repeat(padding % 2)).into();
+    body["dry_run"] = false.into();
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_has_at_most_3993_bytes() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+
+    let most = of_size(&key, 3_993).await;
+    let accepted = key.push(&most).await.expect(202);
+    assert_eq!(accepted.json()["bytes"], 3_993);
+    let too_large = of_size(&key, 3_994).await;
+    let refused = key.push(&too_large).await.expect(413);
+    insta::assert_snapshot!(shown(&refused.json()), @r#"
+    {
+      "code": "push_too_large",
+      "detail": "The push has 3994 bytes; at most 3993 can be encrypted",
+      "request_id": "<uuid>",
+      "status": 413,
+      "title": "The push is too large",
+      "type": "/v1/problems/push_too_large"
+    }
+    "#);
+    let mut dry = too_large.clone();
+    dry["dry_run"] = true.into();
+    assert_eq!(key.push(&dry).await.refusal(), (413, "push_too_large".to_owned()), "a dry run says so too");
+    app.delivered().await;
+
+    let received = device.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].plaintext.len(), 3_993, "what was answered is what was encrypted");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mistake_of_a_push_is_named_with_its_place() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let body = json!({
+        "title": " ", "message": 1, "url": "javascript:alert(1)", "icon": "data:image/png;base64,AA==", "image": "x.png",
+        "badge": 3, "actions": [{ "action": "open" }, { "action": "", "title": "Go", "icon": "//", "url": "/" }],
+        "data": [], "ttl": 2_419_201, "urgency": "urgent", "topic": "a b", "dry_run": "yes", "target": { "channel": "ops" },
+        "silent": true,
+    });
+
+    let answer = key.push(&body).await.expect(400);
+
+    insta::assert_snapshot!(answer.mistakes().join("\n"), @r"
+    /title: has at least one character that is not white space
+    /message: is not a string
+    /url: is not an http or https URL, or a path that begins with /
+    /icon: is not an http or https URL, or a path that begins with /
+    /image: is not an http or https URL, or a path that begins with /
+    /badge: is not a string
+    /actions/0/title: is required
+    /actions/1/action: has at least one character that is not white space
+    /actions/1/icon: is not an http or https URL, or a path that begins with /
+    /actions/1/url: is not a field here
+    /data: is not an object
+    /target/channels: is required
+    /target/channel: is not a field here
+    /ttl: is not a whole number of seconds from 0 to 2419200
+    /urgency: is not an urgency: very-low, low, normal or high
+    /topic: is not a topic: 1 to 32 letters and digits
+    /dry_run: is not true or false
+    /silent: is not a field here
+    ");
+    assert_eq!(key.push(&json!({})).await.expect(400).mistakes(), ["/title: is required"]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_field_of_a_push_has_its_limits() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let action = json!({ "action": "open", "title": "Open" });
+    let longest = "t".repeat(32);
+    for (field, good, bad) in [
+        ("title", vec![json!("T"), json!(" ü ✓")], vec![json!(""), json!("\n"), json!(null), json!(7)]),
+        ("message", vec![json!(""), json!("two\nlines")], vec![json!(null), json!(["x"])]),
+        (
+            "url",
+            vec![json!("https://example.com/a?b#c"), json!("/offers/1")],
+            vec![json!(""), json!("offers"), json!(null)],
+        ),
+        ("icon", vec![json!("/icon.png")], vec![json!("ftp://example.com/x"), json!("https://")]),
+        ("image", vec![json!("http://localhost/x")], vec![json!("mailto:a@example.com")]),
+        ("badge", vec![json!("/badge.png")], vec![json!("/a b")]),
+        (
+            "actions",
+            vec![json!([]), json!([action]), json!([action, action])],
+            vec![json!([action, action, action]), json!({}), json!(null), json!("open")],
+        ),
+        ("data", vec![json!({}), json!({ "a": [1, { "b": null }] })], vec![json!([]), json!("x"), json!(null)]),
+        (
+            "ttl",
+            vec![json!(0), json!(2_419_200)],
+            vec![json!(2_419_201), json!(-1), json!(1.5), json!("60"), json!(null)],
+        ),
+        (
+            "urgency",
+            vec![json!("very-low"), json!("low"), json!("normal"), json!("high")],
+            vec![json!("High"), json!(""), json!(1), json!(null)],
+        ),
+        (
+            "topic",
+            vec![json!("a"), json!("Offers2026"), json!(longest)],
+            vec![json!(""), json!("a b"), json!("ü"), json!("t".repeat(33)), json!(null)],
+        ),
+        ("dry_run", vec![json!(true), json!(false)], vec![json!("true"), json!(1), json!(null)]),
+    ] {
+        let with = |value: &Value| {
+            let mut body = json!({ "title": "Hello" });
+            body[field] = value.clone();
+            body
+        };
+        for good in good {
+            let status = key.push(&with(&good)).await.status;
+            assert!([200, 202].contains(&status), "{field}: {good}");
+        }
+        for bad in bad {
+            assert_eq!(key.push(&with(&bad)).await.expect(400).places(), [format!("/{field}")], "{bad}");
+        }
+    }
+    app.stop().await;
+}

@@ -1,0 +1,237 @@
+//! What would become of a push and what became of it, for the key that sent it and for people.
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use serde_json::{Value, json};
+use shared::time::Timestamp;
+use tests::{App, Key, shown};
+
+/// Sends this and answers its id.
+async fn sent(key: &Key<'_>, body: &Value) -> String {
+    key.push(body).await.expect(202).json()["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_push_is_answered_with_its_audience_and_place() {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let key = app.key().channels(&["ops"]).create().await;
+
+    let answer = key.push(&json!({ "title": "Hello" })).await.expect(202);
+
+    let id = answer.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(answer.header("Location"), Some(format!("/v1/push/{id}").as_str()));
+    insta::assert_snapshot!(shown(&answer.json()), @r#"
+    {
+      "audience": {
+        "all": false,
+        "channels": [
+          "ops"
+        ]
+      },
+      "bytes": 51,
+      "created_at": "<moment>",
+      "id": "<ulid>",
+      "status": "queued"
+    }
+    "#);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_reads_the_same_for_its_key_and_for_people() {
+    let app = App::start().await;
+    let subscriber = app.subscriber().await;
+    let devices = [201, 410, 413].map(|status| {
+        let device = app.push_service.device();
+        device.answers(&[status]);
+        device
+    });
+    devices[0].answers(&[]);
+    for device in &devices {
+        subscriber.subscribe(device, &[]).await;
+    }
+    let key = app.key().create().await;
+    let id = sent(&key, &json!({ "title": "Nobody reads this back", "data": { "private": 1 } })).await;
+    app.delivered().await;
+
+    let by_key = key.get(&format!("/push/{id}")).await.expect(200);
+    insta::assert_snapshot!(shown(&by_key.json()), @r#"
+    {
+      "audience": {
+        "all": true,
+        "channels": []
+      },
+      "counts": {
+        "delivered": 1,
+        "failed": 1,
+        "gone": 1,
+        "recipients": 3
+      },
+      "created_at": "<moment>",
+      "finished_at": "<moment>",
+      "id": "<ulid>",
+      "status": "done"
+    }
+    "#);
+    for user in ["admin@acme", "member@acme"] {
+        let person = app.person(user).await;
+        assert_eq!(person.get(&format!("/pushes/{id}")).await.expect(200).json(), by_key.json());
+        let list = person.get("/pushes").await.expect(200).json();
+        assert_eq!(list, json!({ "pushes": [by_key.json()], "next_cursor": null }));
+    }
+    assert_eq!(app.person("nobody@nowhere").await.get("/pushes").await.refusal(), (403, "no_account".to_owned()));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_finds_no_push() {
+    let app = App::start().await;
+    let (key, other) = (app.key().create().await, app.key().create().await);
+    let id = sent(&key, &json!({ "title": "Mine" })).await;
+
+    let others = other.get(&format!("/push/{id}")).await;
+    let absent = other.get("/push/01JD0000000000000000000000").await;
+
+    assert_eq!(others.refusal(), (404, "not_found".to_owned()));
+    assert_eq!(others.without_request_id(), absent.without_request_id());
+    for malformed in ["x", "%20", &id.to_lowercase(), &format!("{id}0")] {
+        assert_eq!(key.get(&format!("/push/{malformed}")).await.status, 404, "{malformed}");
+    }
+    let _ = key.get(&format!("/push/{id}")).await.expect(200);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_page_through_all_pushes_the_newest_first() {
+    let app = App::start().await;
+    let (key, other) = (app.key().create().await, app.key().create().await);
+    let mut newest_first = Vec::new();
+    for n in 0..7 {
+        newest_first.push(sent(if n % 2 == 0 { &key } else { &other }, &json!({ "title": "One of seven" })).await);
+    }
+    newest_first.sort_by(|a, b| b.cmp(a));
+    app.delivered().await;
+    let admin = app.admin().await;
+
+    for limit in [1_usize, 2, 6, 7, 100] {
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        let mut path = format!("/pushes?limit={limit}");
+        loop {
+            let page = admin.get(&path).await.expect(200).json();
+            let pushes = page["pushes"].as_array().expect("a list");
+            seen.extend(pushes.iter().map(|push| push["id"].as_str().expect("an id").to_owned()));
+            pages += 1;
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("/pushes?limit={limit}&cursor={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, newest_first, "limit {limit}");
+        assert_eq!(pages, 7_usize.div_ceil(limit), "limit {limit}");
+    }
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=%21", "cursor=b3Bz", "cursor="] {
+        assert_eq!(
+            admin.get(&format!("/pushes?{query}")).await.refusal(),
+            (400, "invalid_parameter".to_owned()),
+            "{query}"
+        );
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_forgotten_after_30_days_even_if_the_table_still_has_it() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let (old, young) = (sent(&key, &json!({ "title": "Old" })).await, sent(&key, &json!({ "title": "Young" })).await);
+    app.delivered().await;
+    for (id, days) in [(&old, 31), (&young, 29)] {
+        let created = Timestamp::now().plus_seconds(-days * 86_400);
+        let update = app.dynamodb().update_item().table_name("PushesTable");
+        let update = update.key("pk", AttributeValue::S("acme".to_owned())).key("sk", AttributeValue::S(id.clone()));
+        let update = update.update_expression("SET created_at = :created, expires = :expires");
+        let expires = created.plus_seconds(30 * 86_400).seconds();
+        let update = update.expression_attribute_values(":created", AttributeValue::N(created.millis().to_string()));
+        let update = update.expression_attribute_values(":expires", AttributeValue::N(expires.to_string()));
+        update.send().await.expect("an update");
+    }
+
+    let admin = app.admin().await;
+    assert_eq!(key.get(&format!("/push/{old}")).await.refusal(), (404, "not_found".to_owned()));
+    assert_eq!(admin.get(&format!("/pushes/{old}")).await.refusal(), (404, "not_found".to_owned()));
+    let list = admin.get("/pushes").await.expect(200).json();
+    assert_eq!(list["pushes"].as_array().expect("a list").len(), 1);
+    assert_eq!((&list["pushes"][0]["id"], &list["next_cursor"]), (&json!(young), &json!(null)));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_how_it_would_go_and_does_nothing() {
+    let app = App::start().await;
+    app.channels(&["ops", "news"]).await;
+    let subscriber = app.subscriber().await;
+    let devices = [&["ops"][..], &["ops", "news"], &["news"]].map(|channels| (app.push_service.device(), channels));
+    for (device, channels) in &devices {
+        subscriber.subscribe(device, channels).await;
+    }
+    let key = app.key().channels(&["ops"]).create().await;
+    let before = app.dump().await;
+    let pushes = |dump: &str| dump.lines().filter(|line| line.starts_with("PushesTable ")).count();
+
+    let answer = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200);
+
+    assert_eq!(answer.header("Location"), None);
+    let expected = json!({
+        "dry_run": true, "decision": { "allow": true, "rule": "key_channels" },
+        "audience": { "all": false, "channels": ["ops"] }, "recipients": { "count": 2, "exact": true }, "bytes": 51,
+    });
+    assert_eq!(answer.json(), expected);
+    let by_path = key.push_to("ops", &json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
+    assert_eq!((&by_path["audience"], &by_path["recipients"]), (&expected["audience"], &expected["recipients"]));
+    let to_news = json!({ "title": "Hello", "dry_run": true, "target": { "channels": ["news"] } });
+    assert_eq!(key.push(&to_news).await.refusal(), (403, "scope_violation".to_owned()));
+    let all = app.key().create().await.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
+    assert_eq!(all["audience"], json!({ "all": true, "channels": [] }));
+    assert_eq!(all["recipients"], json!({ "count": 3, "exact": true }));
+
+    assert!(app.local().queue_is_idle().await);
+    assert_eq!((pushes(&before), pushes(&app.dump().await)), (0, 0));
+    assert!(devices.iter().all(|(device, _)| device.attempts() == 0));
+    assert_eq!(key.uses().await, 3, "each was let through");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_up_to_a_thousand_recipients() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let count = async || {
+        let answer = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
+        answer["recipients"].clone()
+    };
+    let add = async |numbers: std::ops::Range<usize>| {
+        let write = |number: usize| {
+            let put = PutRequest::builder().item("pk", AttributeValue::S("acme".to_owned()));
+            let put = put.item("sk", AttributeValue::S(format!("{number:032x}"))).build().expect("an item");
+            WriteRequest::builder().put_request(put).build()
+        };
+        for chunk in numbers.collect::<Vec<_>>().chunks(25) {
+            let writes = chunk.iter().map(|number| write(*number)).collect();
+            let batch = app.dynamodb().batch_write_item().request_items("SubscriptionsTable", writes);
+            assert!(
+                batch
+                    .send()
+                    .await
+                    .expect("a write")
+                    .unprocessed_items()
+                    .is_none_or(std::collections::HashMap::is_empty)
+            );
+        }
+    };
+
+    add(0..1_000).await;
+    assert_eq!(count().await, json!({ "count": 1_000, "exact": true }));
+    add(1_000..1_001).await;
+    assert_eq!(count().await, json!({ "count": 1_000, "exact": false }));
+    app.stop().await;
+}
