@@ -117,7 +117,7 @@ impl Problem {
             Self::UnknownChannel(slugs) => format!("There is no channel: {}", in_words(slugs)),
             Self::TooManyChannels(most) => format!("A subscription can be in at most {most} channels"),
             Self::RateLimited { retry_after } => format!("Try again in {retry_after} seconds"),
-            Self::Internal(_) => "Something went wrong on our side".to_owned(),
+            Self::Internal(_) => "The fault is on our side".to_owned(),
             Self::Unavailable(_) => "Try again in a moment".to_owned(),
         }
     }

@@ -30,7 +30,10 @@ fn search(cases: u32, losses: Losses, bug: Rewrites) -> Result<Seen, String> {
     let seen = Cell::new(Seen::default());
     let searched = TestRunner::new(config).run(&history(), |history| {
         match runtime.block_on(play(&engine, &history, losses, bug)) {
-            Ok(more) => Ok(seen.set(seen.get().and(more))),
+            Ok(more) => {
+                seen.set(seen.get().and(more));
+                Ok(())
+            }
             Err(Stop::Violated(violation)) => Err(TestCaseError::fail(format!("{violation:?}"))),
             Err(Stop::Stalled) => Err(TestCaseError::reject("the machine stood still")),
         }
@@ -96,7 +99,7 @@ fn a_request_that_was_counted_passes_although_the_key_is_disabled_meanwhile() {
     let steps = vec![Step::Begin(0), Step::Attempt(0, Turn::LoseAnswer), Step::Disable, Step::Attempt(0, Turn::Pass)];
     let history = History { environments: 1, per_minute: None, steps };
     let (runtime, engine) = engine();
-    let mut play = |bug| runtime.block_on(play(&engine, &history, Losses::TwoInARow, bug));
+    let play = |bug| runtime.block_on(play(&engine, &history, Losses::TwoInARow, bug));
 
     let seen = play(Rewrites::NONE).expect("the count is exact");
     let judged_again = play(bugs::JUDGED_AGAIN);

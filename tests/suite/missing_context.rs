@@ -138,7 +138,7 @@ async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
             let (status, body) = call.made(&functions, context.as_ref()).await;
             let expected = json!({
                 "type": "/v1/problems/internal", "title": "Internal error", "status": 500, "code": "internal",
-                "detail": "Something went wrong on our side", "request_id": "a-request",
+                "detail": "The fault is on our side", "request_id": "a-request",
             });
             assert_eq!((status, body), (json!(500), expected), "{} with {name}", call.resource);
         }

@@ -68,12 +68,12 @@ impl Authorizer {
             .expression_attribute_values(":slots", AttributeValue::M((0..15).map(slot).collect()))
             .expression_attribute_values(":day", AttributeValue::N("12345".to_owned()))
             .expression_attribute_values(":uses", AttributeValue::N("370350".to_owned()));
-        let mut set = "SET slots = :slots, uses = :uses".to_owned();
+        let mut set = vec!["slots = :slots".to_owned(), "uses = :uses".to_owned()];
         for age in 0..30 {
-            set += &format!(", #d{age} = :day");
+            set.push(format!("#d{age} = :day"));
             update = update.expression_attribute_names(format!("#d{age}"), format!("d{}", now.day() - age));
         }
-        update.update_expression(set).send().await.expect("the engine answers");
+        update.update_expression(format!("SET {}", set.join(", "))).send().await.expect("the engine answers");
     }
 
     /// What the authorizer answers to this key on this route, and what it called meanwhile: operation, status, units.
@@ -113,8 +113,8 @@ fn event(key: &str, resource: &str, path: &str) -> Value {
     })
 }
 
-/// What DynamoDB counts an item as, as its documentation says: names and text in UTF-8, two digits of a number to a
-/// byte and one more, 3 bytes for a map and one more for each of its entries.
+/// The size by which a write is charged, as AWS documents it: names and text in UTF-8, two digits of a number to a byte
+/// and one more, 3 bytes for a map and one more for each of its entries.
 fn size(item: &HashMap<String, AttributeValue>) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }
@@ -130,8 +130,11 @@ fn size_of_value(value: &AttributeValue) -> usize {
     }
 }
 
-fn one_write(status: u16, units: f64) -> Vec<(String, u16, f64)> {
-    vec![("UpdateItem".to_owned(), status, units)]
+/// Asserts that this was one write whose condition failed. The embedded database does not tell what such a write costs.
+#[track_caller]
+fn assert_one_refused_write(calls: &[(String, u16, f64)]) {
+    let calls: Vec<_> = calls.iter().map(|(operation, status, _)| (operation.as_str(), *status)).collect();
+    assert_eq!(calls, [("UpdateItem", 400)]);
 }
 
 #[tokio::test]
@@ -143,12 +146,11 @@ async fn an_allowed_request_is_one_call_of_one_write_unit() {
         let (answer, calls) = authorizer.ask(secret.expose(), resource, path).await;
 
         assert_eq!(answer.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
-        assert_eq!(calls, one_write(200, 1.0), "{path}");
+        assert_eq!(calls, [("UpdateItem".to_owned(), 200, 1.0)], "{path}");
     }
     let item = authorizer.engine.item(&key).await;
     let slots = item["slots"].as_m().expect("a map").len();
-    let days = item.keys().filter(|name| name.starts_with('d')).count();
-    assert_eq!((slots, days), (16, 30), "the past, and the authorizer's own slot");
+    assert_eq!(slots, 16, "the past, and the authorizer's own slot");
     assert!(size(&item) < 1_024, "{} bytes", size(&item));
 }
 
@@ -160,7 +162,7 @@ async fn a_refused_request_is_one_call() {
     let (answer, calls) = authorizer.ask(secret.expose(), "/channels/{channel}/push", "/channels/sales/push").await;
 
     assert_eq!(answer.expect("a policy")["context"]["code"], "scope_violation");
-    assert_eq!(calls, one_write(400, 0.0));
+    assert_one_refused_write(&calls);
 }
 
 #[tokio::test]
@@ -171,7 +173,7 @@ async fn a_request_with_an_inactive_key_is_one_call() {
     let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
 
     assert_eq!(answer.expect("a policy")["context"]["code"], "key_inactive");
-    assert_eq!(calls, one_write(400, 0.0));
+    assert_one_refused_write(&calls);
 }
 
 #[tokio::test]
