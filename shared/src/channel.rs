@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Author;
-use crate::text;
+use crate::random;
 use crate::time::Timestamp;
 
 /// A channel's name, `[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?`, compared byte for byte and never normalised.
@@ -52,7 +52,7 @@ pub struct ChannelId(String);
 impl ChannelId {
     /// A new id.
     pub fn generate() -> Self {
-        Self(text::random(10))
+        Self(random::base62(10))
     }
 
     /// An id as it was stored.

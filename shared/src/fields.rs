@@ -1,9 +1,10 @@
 //! A JSON body is read field by field, and every mistake is kept with its place, so that one answer names them all.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use serde::Serialize;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// One mistake: where it is (a JSON Pointer, RFC 6901) and what is wrong there.
@@ -32,9 +33,10 @@ impl Fields {
     /// The fields of a body, which must be a JSON object.
     pub fn of(body: &str) -> Result<Self, Vec<Mistake>> {
         let wrong = |detail: String| vec![Mistake { pointer: String::new(), detail }];
-        match serde_json::from_str(body) {
+        match serde_json::from_str(body).map(|Strict(value)| value) {
             Ok(Value::Object(left)) => Ok(Self { left, mistakes: Vec::new() }),
             Ok(_) => Err(wrong("is not a JSON object".to_owned())),
+            Err(e) if e.is_data() => Err(wrong(format!("has a field twice: line {}, column {}", e.line(), e.column()))),
             Err(e) => Err(wrong(format!("is not JSON: line {}, column {}", e.line(), e.column()))),
         }
     }
@@ -75,7 +77,7 @@ impl Fields {
         length: RangeInclusive<usize>,
         read: impl Fn(Value) -> Result<T, String>,
     ) -> Result<Option<Vec<T>>, Flawed> {
-        self.entries(name, length, |_, value| read(value).map_err(|detail| vec![(String::new(), detail)]))
+        self.entries(name, length, |value| read(value).map_err(|detail| vec![(String::new(), detail)]))
     }
 
     /// A list of objects that may be absent, with so many entries.
@@ -85,7 +87,7 @@ impl Fields {
         length: RangeInclusive<usize>,
         read: impl Fn(&mut Fields) -> Result<T, Flawed>,
     ) -> Result<Option<Vec<T>>, Flawed> {
-        self.entries(name, length, |_, value| {
+        self.entries(name, length, |value| {
             Self::nested(value, &read).map_err(|mistakes| mistakes.into_iter().map(|m| (m.pointer, m.detail)).collect())
         })
     }
@@ -130,7 +132,7 @@ impl Fields {
         &mut self,
         name: &str,
         length: RangeInclusive<usize>,
-        read: impl Fn(usize, Value) -> Result<T, Vec<(String, String)>>,
+        read: impl Fn(Value) -> Result<T, Vec<(String, String)>>,
     ) -> Result<Option<Vec<T>>, Flawed> {
         let Some(value) = self.left.remove(name) else {
             return Ok(None);
@@ -144,7 +146,7 @@ impl Fields {
         let mut flawed = false;
         let mut entries = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
-            match read(index, value) {
+            match read(value) {
                 Ok(entry) => entries.push(entry),
                 Err(mistakes) => {
                     flawed = true;
@@ -171,6 +173,68 @@ impl Fields {
         if self.mistakes.len() < MOST_MISTAKES {
             self.mistakes.push(Mistake { pointer: below.to_owned(), detail: detail.to_string() });
         }
+    }
+}
+
+/// Any JSON, but no object with the same field twice: one reader would take the first, another the last.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without repeated fields")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = object.next_key::<String>()? {
+            let Strict(value) = object.next_value()?;
+            if fields.insert(name, value).is_some() {
+                return Err(A::Error::custom("a field twice"));
+            }
+        }
+        Ok(fields.into())
     }
 }
 
@@ -252,6 +316,15 @@ mod tests {
                 "/extra is not a field here",
             ]
         );
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_a_mistake_at_any_depth() {
+        for body in [r#"{"a": 1, "a": 1}"#, r#"{"a": {"b": [{"c": 1, "c": 2}]}}"#, r#"{"a": 1, "\u0061": 2}"#] {
+            let mistakes = Fields::of(body).err().expect(body);
+            assert!(mistakes[0].detail.starts_with("has a field twice"), "{body}: {mistakes:?}");
+        }
+        assert!(Fields::of(r#"{"a": {"b": 1}, "b": [1.5, -1, null, true, "x"]}"#).is_ok());
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, Author};
 use crate::channel::{Slug, Slugs};
 use crate::permission::{Permission, Permissions};
+use crate::random;
 use crate::scope::{self, Scope};
 use crate::secret::SecretHash;
-use crate::text;
 use crate::time::Timestamp;
 
 /// How many days of usage a key shows.
@@ -27,7 +27,7 @@ pub struct KeyId(String);
 impl KeyId {
     /// A new id.
     pub fn generate(now: Timestamp) -> Self {
-        Self(text::ulid(now))
+        Self(random::ulid(now))
     }
 
     /// The id as text.
@@ -45,7 +45,7 @@ impl TryFrom<String> for KeyId {
     type Error = NotAnId;
 
     fn try_from(text: String) -> Result<Self, NotAnId> {
-        text::is_ulid(&text).then_some(Self(text)).ok_or(NotAnId)
+        random::is_ulid(&text).then_some(Self(text)).ok_or(NotAnId)
     }
 }
 

@@ -7,11 +7,11 @@ pub mod channel;
 pub mod key;
 pub mod permission;
 pub mod push;
+pub mod random;
 pub mod scope;
 pub mod secret;
 pub mod subscription;
 pub mod task;
-pub mod text;
 pub mod time;
 pub mod vapid;
 

@@ -42,3 +42,24 @@ pub fn start(config: &Config) {
 pub fn filter(level: LevelFilter) -> Targets {
     Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(OURS.map(|name| (name, level)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_function_may_speak_up() {
+        let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+        let folders = std::fs::read_dir(functions).expect("the functions");
+        let mut names: Vec<String> =
+            folders.map(|it| it.expect("a folder").file_name().to_string_lossy().replace('-', "_")).collect();
+        names.push("shared".to_owned());
+        names.sort();
+
+        let mut ours = OURS.map(str::to_owned);
+        ours.sort();
+        assert_eq!(ours.as_slice(), names);
+    }
+}

@@ -102,7 +102,7 @@ impl Problem {
             Self::NoAccount => "You belong to no account; ask an admin of yours to add you".to_owned(),
             Self::AdminRequired => "Ask an admin of your account to do this".to_owned(),
             Self::KeyInactive => "This key was switched off; an admin can switch it on again".to_owned(),
-            Self::KeyExpired => "This key's time is over; an admin can extend it".to_owned(),
+            Self::KeyExpired => "The time of this key is over; an admin can extend it".to_owned(),
             Self::PermissionDenied(needed) => format!("This key has not the permission {}", needed.name()),
             Self::Scope(scope::Refusal::EmptyScope) => "This key is scoped to channels and has none".to_owned(),
             Self::Scope(refusal @ scope::Refusal::Violation { .. }) => {

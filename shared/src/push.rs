@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::channel::{Channels, Slug};
 use crate::key::{KeyId, NotAnId};
-use crate::text;
+use crate::random;
 use crate::time::Timestamp;
 
 /// The most plaintext that one encrypted push carries, in bytes (RFC 8291, section 4, with one record of 4,096).
@@ -29,7 +29,7 @@ pub struct PushId(String);
 impl PushId {
     /// A new id.
     pub fn generate(now: Timestamp) -> Self {
-        Self(text::ulid(now))
+        Self(random::ulid(now))
     }
 
     /// The id as text.
@@ -42,7 +42,7 @@ impl TryFrom<String> for PushId {
     type Error = NotAnId;
 
     fn try_from(text: String) -> Result<Self, NotAnId> {
-        text::is_ulid(&text).then_some(Self(text)).ok_or(NotAnId)
+        random::is_ulid(&text).then_some(Self(text)).ok_or(NotAnId)
     }
 }
 

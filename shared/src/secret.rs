@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::account::Account;
 use crate::key::KeyId;
-use crate::text;
+use crate::random;
 
 /// What every key looks like, for secret scanners and the API description.
 pub const PATTERN: &str = "pgk_[a-z0-9]{1,32}_[0-7][0-9A-HJKMNP-TV-Z]{25}_[0-9A-Za-z]{38}";
@@ -33,7 +33,7 @@ pub struct SecretHash([u8; 32]);
 impl Secret {
     /// A new secret of this key, from the operating system's generator.
     pub fn generate(account: &Account, key: &KeyId) -> Self {
-        let unchecked = format!("pgk_{account}_{key}_{}", text::random(RANDOM));
+        let unchecked = format!("pgk_{account}_{key}_{}", random::base62(RANDOM));
         let text = format!("{unchecked}{}", checksum(&unchecked));
 
         Self { text, account: account.clone(), key: key.clone() }

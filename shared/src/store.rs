@@ -16,10 +16,12 @@ mod transaction;
 mod writers;
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::aws;
 use crate::config::{Config, Missing};
@@ -75,6 +77,46 @@ impl Store {
         let get = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(get.send().await.map_err(failed)?.item)
     }
+
+    /// Items by their keys, in as many calls as that takes.
+    async fn batch_get(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let (mut left, mut unanswered) = (keys, 0);
+        while !left.is_empty() {
+            let rest = left.split_off(left.len().min(MOST_IN_BATCH));
+            let wanted =
+                KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().map_err(built)?;
+            let got = self.client.batch_get_item().request_items(table, wanted).send().await.map_err(failed)?;
+            items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            left = rest;
+            // What was too much for one answer, or came at a busy moment, is asked for again.
+            if let Some(unprocessed) = got.unprocessed_keys.unwrap_or_default().remove(table) {
+                left.extend(unprocessed.keys);
+                unanswered += 1;
+                if unanswered == MOST_UNPROCESSED {
+                    return Err(Error::Unavailable("the store is too busy to read".into()));
+                }
+                tokio::time::sleep(Duration::from_millis(10 << unanswered)).await;
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// The most items of one `BatchGetItem`.
+const MOST_IN_BATCH: usize = 100;
+
+/// So often items that were left out of an answer are asked for again.
+const MOST_UNPROCESSED: u32 = 8;
+
+/// One more than a page holds, to know whether another follows.
+fn page_limit(most: usize) -> i32 {
+    i32::try_from(most + 1).unwrap_or(i32::MAX)
+}
+
+/// A call that lacks a part is our mistake.
+fn built(error: BuildError) -> Error {
+    Error::Unexpected(error.into())
 }
 
 /// The store could not do what it was asked.

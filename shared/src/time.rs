@@ -91,8 +91,9 @@ impl TryFrom<String> for Timestamp {
     fn try_from(text: String) -> Result<Self, NotATimestamp> {
         // Only years of four digits: what goes in comes out in the same form.
         let moment: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
-        let rfc3339 =
-            text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10).is_some_and(|t| b"Tt ".contains(t));
+        // The library reads other forms too: without minutes or seconds, with a zone's name behind.
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+        let rfc3339 = marks.iter().all(|(at, mark)| text.as_bytes().get(*at) == Some(mark)) && !text.contains('[');
         rfc3339.then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -119,7 +119,9 @@ impl App {
 
     /// Waits until nothing is left on the queue, not even what is held back.
     pub async fn delivered(&self) {
+        let began = Instant::now();
         while !self.local().queue_is_idle().await {
+            assert!(began.elapsed() < Duration::from_secs(120), "a message stays on the queue");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

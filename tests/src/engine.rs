@@ -12,10 +12,10 @@ use shared::account::{Account, Author};
 use shared::config::Config;
 use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
 use shared::permission::{Permission, Permissions};
+use shared::random;
 use shared::scope::Scope;
 use shared::secret::Secret;
 use shared::store::{Edited, Store};
-use shared::text;
 use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -113,7 +113,7 @@ impl Engine {
             updated_at: now,
             last_used_at: None,
             usage: Usage::default(),
-            revision: text::random(8),
+            revision: random::base62(8),
         };
         change(&mut key);
         assert_eq!(store.add_key(&key).await.expect("the engine answers"), Edited::Done);

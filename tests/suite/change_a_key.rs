@@ -236,3 +236,23 @@ async fn two_changes_at_once_both_hold() {
     assert_eq!(admin.delete("/channels/news").await.refusal(), (409, "channel_in_use".to_owned()));
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_can_swap_all_its_50_channels_for_50_others() {
+    let app = App::start().await;
+    let slugs: Vec<String> = (0..100).map(|number| format!("c{number:02}")).collect();
+    let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
+    app.channels(&slugs).await;
+    let (old, new) = slugs.split_at(50);
+    let key = app.key().channels(old).create().await;
+    let admin = app.admin().await;
+
+    let changed = admin.patch(&format!("/keys/{}", key.id), &json!({ "channels": new })).await.expect(200).json();
+
+    assert_eq!(changed["channels"], json!(new));
+    assert_eq!(key.push_to("c00", &json!({ "title": "Old" })).await.refusal(), (403, "scope_violation".to_owned()));
+    let _ = key.push_to("c99", &json!({ "title": "New" })).await.expect(202);
+    let _ = admin.delete("/channels/c00").await.expect(204);
+    assert_eq!(admin.delete("/channels/c99").await.refusal(), (409, "channel_in_use".to_owned()));
+    app.stop().await;
+}

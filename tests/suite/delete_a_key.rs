@@ -1,5 +1,6 @@
 //! A deleted key is gone at once and for ever, and nothing brings it back.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use tests::App;
 
@@ -130,5 +131,23 @@ async fn only_an_admin_deletes_keys() {
     assert_eq!(key.delete(&path).await.refusal(), (401, "unauthenticated".to_owned()));
 
     let _ = key.push(&json!({ "title": "Still" })).await.expect(202);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_deleted_even_if_its_channel_got_lost() {
+    let app = App::start().await;
+    app.channels(&["lost", "ops"]).await;
+    let key = app.key().channels(&["lost", "ops"]).create().await;
+    // As after the table of channels was restored to an earlier point in time.
+    let lost = app.dynamodb().delete_item().table_name("ChannelsTable");
+    let lost = lost.key("account", AttributeValue::S("acme".to_owned()));
+    lost.key("slug", AttributeValue::S("lost".to_owned())).send().await.expect("a deletion");
+
+    let admin = app.admin().await;
+    let _ = admin.delete(&format!("/keys/{}", key.id)).await.expect(204);
+
+    assert_eq!(key.push(&json!({ "title": "Hello?" })).await.status, 401);
+    let _ = admin.delete("/channels/ops").await.expect(204);
     app.stop().await;
 }

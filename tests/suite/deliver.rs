@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tests::{App, Device};
 
@@ -194,5 +195,33 @@ async fn a_message_that_comes_twice_sends_once() {
     assert_eq!(device.attempts(), 1);
     let expected = json!({ "recipients": 1, "delivered": 1, "gone": 0, "failed": 0 });
     assert_eq!(counts(&app, &accepted["id"]).await, expected);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_task_of_a_killed_function_is_taken_over_with_the_page_that_it_noted() {
+    let app = App::start().await;
+    let (first, second) = (app.push_service.device(), app.push_service.device());
+    let subscriber = app.subscriber().await;
+    let noted = subscriber.subscribe(&first, &[]).await;
+    let key = app.key().create().await;
+    let accepted = key.push(&json!({ "title": "Once" })).await.expect(202).json();
+    app.delivered().await;
+    // The state that a function leaves which is killed after it noted its page: a claim without an end, long ago.
+    let (pk, text) = (format!("acme#{}", accepted["id"].as_str().expect("an id")), AttributeValue::S);
+    let claim = app.dynamodb().update_item().table_name("PushesTable");
+    let claim = claim.key("pk", text(pk)).key("sk", text("0#0".to_owned()));
+    let claim = claim.update_expression("SET lease_ends = :past, page = :page, more = :no REMOVE finished_at");
+    let claim = claim.expression_attribute_values(":no", AttributeValue::Bool(false));
+    let claim = claim.expression_attribute_values(":past", AttributeValue::N("0".to_owned()));
+    let claim = claim.expression_attribute_values(":page", AttributeValue::L(vec![text(noted)]));
+    claim.send().await.expect("an update");
+    subscriber.subscribe(&second, &[]).await;
+
+    let task = json!({ "account": "acme", "push": accepted["id"], "page": 0, "after": null, "attempt": 0 });
+    app.enqueue(&task.to_string()).await;
+    app.delivered().await;
+
+    assert_eq!((first.attempts(), second.attempts()), (2, 0), "who came later is on no page of it");
     app.stop().await;
 }

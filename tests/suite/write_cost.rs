@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use shared::account::Author;
 use shared::channel::{Channel, ChannelId, Channels, Slug};
 use shared::key::{Key, KeyId, Status};
+use shared::random;
 use shared::scope::Scope;
 use shared::secret::Secret;
 use shared::store::{Added, Store};
-use shared::text;
 use shared::time::Timestamp;
 use tests::engine::{Engine, KEYS};
 use tests::proxy::{Fate, Proxy};
@@ -57,7 +57,7 @@ impl Authorizer {
 
     /// Gives the key a past: a five-digit count on each of 30 days, and 15 writers within the last minute.
     async fn fill(&self, key: &Key, now: Timestamp) {
-        let slot = |age: i64| (text::random(8), AttributeValue::N((now.millis() - age * 3_000).to_string()));
+        let slot = |age: i64| (random::base62(8), AttributeValue::N((now.millis() - age * 3_000).to_string()));
         let mut update = self
             .engine
             .client()

@@ -9,10 +9,10 @@ use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
 use shared::key_fields::{self, ScopeKind};
 use shared::permission::Permissions;
 use shared::problem::Problem;
+use shared::random;
 use shared::scope::Scope;
 use shared::secret::Secret;
-use shared::store::{Edited, Store};
-use shared::text::random;
+use shared::store::{self, Edited, Store};
 use shared::time::Timestamp;
 
 /// So often the channels are looked up again because one was deleted meanwhile.
@@ -55,7 +55,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         updated_at: now,
         last_used_at: None,
         usage: Usage::default(),
-        revision: random(8),
+        revision: random::base62(8),
     };
 
     for _ in 0..TRIES {
@@ -63,12 +63,24 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
             let channels = store.resolve(&admin.account, slugs).await?;
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
-        if store.add_key(&key).await? == Edited::Done {
+        if added(store, &key).await? == Edited::Done {
             let issued = Issued { secret: secret.expose(), key: answers::key(&key, now) };
             return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store());
         }
     }
     Err(Problem::EditConflict)
+}
+
+/// Keeps the key. If the store's answer was lost for good, it is asked whether the key is there: there must be none whose
+/// secret nobody has.
+async fn added(store: &Store, key: &Key) -> Result<Edited, store::Error> {
+    let added = store.add_key(key).await;
+    if let Err(store::Error::Unavailable(_)) = &added
+        && store.key(&key.account, &key.id).await?.is_some()
+    {
+        return Ok(Edited::Done);
+    }
+    added
 }
 
 /// The key that the body asks for. `channels` is `None` for the scope `all`.

@@ -23,6 +23,9 @@ const SIGNED_FOR: i64 = 12 * 3_600;
 /// It is made anew when so many seconds are left.
 const RENEWED_BEFORE: i64 = 3_600;
 
+/// So many origins' signatures are kept; strangers choose the origins.
+const MOST_SIGNATURES: usize = 1_000;
+
 /// So much of an answer is read, to keep its connection; a longer one costs the connection.
 const LONGEST_ANSWER: usize = 4_096;
 
@@ -126,6 +129,9 @@ impl Sender {
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
         let header = format!("vapid t={signed}.{signature}, k={}", key.public());
+        if signatures.len() == MOST_SIGNATURES {
+            signatures.clear();
+        }
         signatures.insert(of, Signature { header: header.clone(), expires });
 
         header

@@ -7,10 +7,10 @@ use futures::stream::{self, StreamExt as _};
 use shared::http::chain;
 use shared::push::{self, Audience, Counts, Push};
 use shared::queue::{self, LONGEST_DELAY};
-use shared::store::{self, Claim, Finished, Outcome, Recipients, Store};
+use shared::random;
+use shared::store::{self, Claim, Finished, Found, Outcome, Recipients, Store};
 use shared::subscription::SubscriptionId;
 use shared::task::Task;
-use shared::text::random;
 use shared::time::Timestamp;
 use shared::vapid_secret;
 use tokio::time::sleep;
@@ -53,16 +53,19 @@ pub(crate) async fn carry_out(delivery: &Delivery, task: &Task) -> Result<(), No
         tracing::warn!(push = task.push.as_str(), "the push is no more");
         return Ok(());
     };
-    let owner = random(16);
+    let owner = random::base62(16);
     let outcome = match store.claim(task, &owner, now, now.plus_seconds(LEASE)).await? {
         Claim::Taken => return Err(NotDone::Taken),
         Claim::Done(outcome) => outcome,
-        Claim::Ours => {
-            let outcome = Box::pin(deliver(delivery, task, &push)).await?;
-            match finish(store, task, &owner, &outcome).await? {
-                Finished::Added => outcome,
-                Finished::TakenOver => return Ok(()),
+        Claim::Ours(noted) => {
+            let page = page(delivery, task, &push.audience, &owner, noted).await?;
+            let Sent { outcome, gone } = Box::pin(send(delivery, task, &push, page)).await?;
+            if finish(store, task, &owner, &outcome).await? == Finished::TakenOver {
+                // Or it is our own, whose answer was lost: then the message comes again and finds it done.
+                return Err(NotDone::Taken);
             }
+            remove(store, task, &push, &gone).await;
+            outcome
         }
     };
 
@@ -86,12 +89,48 @@ async fn finish(store: &Store, task: &Task, owner: &str, outcome: &Outcome) -> R
     }
 }
 
-/// Sends to the recipients of a task, and removes those that are gone.
-async fn deliver(delivery: &Delivery, task: &Task, push: &Push) -> Result<Outcome, NotDone> {
+/// Whom the task is for: the page that the claim notes, or a new one that it notes from now on. If another follows, its task
+/// is on the queue.
+async fn page(
+    delivery: &Delivery,
+    task: &Task,
+    audience: &Audience,
+    owner: &str,
+    noted: Option<Recipients>,
+) -> Result<Recipients, NotDone> {
     let store = &delivery.store;
+    if task.attempt > 0 {
+        return Ok(Recipients { ids: store.left_by(task).await?, more: false });
+    }
+    let page = if let Some(page) = noted {
+        page
+    } else {
+        let page = store.recipients(&task.account, audience, task.after.as_ref(), PAGE).await?;
+        if !store.note_page(task, owner, &page).await? {
+            return Err(NotDone::Taken);
+        }
+        page
+    };
+    if task.page == 0 {
+        store.start_push(&task.account, &task.push).await?;
+    }
+    if page.more {
+        let next = Task { page: task.page + 1, after: page.ids.last().cloned(), ..task.clone() };
+        delivery.queue.put(&next, 0).await?;
+    }
+    Ok(page)
+}
+
+/// What was sent: the results, and the subscriptions that are no more.
+struct Sent {
+    outcome: Outcome,
+    gone: Vec<Found>,
+}
+
+/// Sends to the recipients of a task.
+async fn send(delivery: &Delivery, task: &Task, push: &Push, page: Recipients) -> Result<Sent, NotDone> {
     let keys = delivery.vapid.keys().await?;
-    let Recipients { ids, more } = recipients(delivery, task, &push.audience).await?;
-    let found = store.subscriptions(&task.account, &ids).await?;
+    let found = delivery.store.subscriptions(&task.account, &page.ids).await?;
     let plaintext = push::plaintext(&push.id, &push.content);
 
     let mut sends = Vec::with_capacity(found.len());
@@ -101,56 +140,54 @@ async fn deliver(delivery: &Delivery, task: &Task, push: &Push) -> Result<Outcom
     }
     let answers: Vec<(usize, Answer)> = stream::iter(sends).buffer_unordered(AT_ONCE).collect().await;
 
-    let mut tally = Tally::default();
+    let (mut tally, mut gone) = (Tally::default(), Vec::new());
     for (index, answer) in answers {
-        let id = &found[index].subscription.id;
-        tally.add(id, answer);
-        if answer == Answer::Gone
-            && let Err(error) = store.remove_subscription(&task.account, &found[index]).await
-        {
-            // The next push will find it gone again; to fail here would send to everybody else again.
-            tracing::warn!(request_id = push.request_id, cause = chain(&error), "a subscription that is gone stays");
+        tally.add(&found[index].subscription.id, answer);
+        if answer == Answer::Gone {
+            gone.push(found[index].clone());
         }
     }
     let first_attempt = task.attempt == 0;
     // Who unsubscribed between two attempts is gone; who did so before the first was no recipient.
     if !first_attempt {
-        tally.counts.gone += (ids.len() - found.len()) as u64;
+        tally.counts.gone += (page.ids.len() - found.len()) as u64;
     }
     let mut outcome = tally.outcome(push, task.attempt, Timestamp::now());
     outcome.counts.recipients = if first_attempt { found.len() as u64 } else { 0 };
-    outcome.last_page = first_attempt && !more;
-    let Counts { delivered, gone, failed, .. } = outcome.counts;
+    outcome.last_page = first_attempt && !page.more;
+    let Counts { delivered, gone: lost, failed, .. } = outcome.counts;
     let retry = outcome.retry.len();
     let (id, page, attempt) = (push.id.as_str(), task.page, task.attempt);
-    tracing::info!(request_id = push.request_id, push = id, page, attempt, delivered, gone, failed, retry, "delivered");
+    tracing::info!(
+        request_id = push.request_id,
+        push = id,
+        page,
+        attempt,
+        delivered,
+        gone = lost,
+        failed,
+        retry,
+        "sent"
+    );
 
-    Ok(outcome)
+    Ok(Sent { outcome, gone })
 }
 
-/// Whom the task is for; and if another page follows, its task is on the queue.
-async fn recipients(delivery: &Delivery, task: &Task, audience: &Audience) -> Result<Recipients, NotDone> {
-    let store = &delivery.store;
-    if task.attempt > 0 {
-        return Ok(Recipients { ids: store.left_by(task).await?, more: false });
+/// Removes subscriptions that are no more, once the results are written. One that stays is found gone by the next push.
+async fn remove(store: &Store, task: &Task, push: &Push, gone: &[Found]) {
+    for found in gone {
+        if let Err(error) = store.remove_subscription(&task.account, found).await {
+            tracing::warn!(request_id = push.request_id, cause = chain(&error), "a subscription that is gone stays");
+        }
     }
-    if task.page == 0 {
-        store.start_push(&task.account, &task.push).await?;
-    }
-    let recipients = store.recipients(&task.account, audience, task.after.as_ref(), PAGE).await?;
-    if recipients.more {
-        let next = Task { page: task.page + 1, after: recipients.ids.last().cloned(), ..task.clone() };
-        delivery.queue.put(&next, 0).await?;
-    }
-    Ok(recipients)
 }
 
 /// The answers of a task, added up.
 #[derive(Default)]
 struct Tally {
     counts: Counts,
-    later: Vec<SubscriptionId>,
-    retry_after: u32,
+    /// Who is to be tried again, each not before so many seconds.
+    later: Vec<(SubscriptionId, u32)>,
 }
 
 impl Tally {
@@ -159,20 +196,20 @@ impl Tally {
             Answer::Delivered => self.counts.delivered += 1,
             Answer::Gone => self.counts.gone += 1,
             Answer::Failed => self.counts.failed += 1,
-            Answer::Later(after) => {
-                self.later.push(id.clone());
-                self.retry_after = self.retry_after.max(after.unwrap_or(0));
-            }
+            Answer::Later(after) => self.later.push((id.clone(), after.unwrap_or(0).min(LONGEST_DELAY))),
         }
     }
 
-    /// Those who are to be tried again are, until the push's time is over; the first repeat is never too late.
+    /// Those who can be tried again before the push's time is over are; the first repeat is never too late.
     fn outcome(mut self, push: &Push, attempt: u32, now: Timestamp) -> Outcome {
-        let delay = backoff(attempt).max(self.retry_after).min(LONGEST_DELAY);
+        let backoff = backoff(attempt);
         let try_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(LONGEST_TRY));
-        let in_time = attempt == 0 || now.plus_seconds(i64::from(delay)) <= try_until;
-        let retry = if in_time { std::mem::take(&mut self.later) } else { Vec::new() };
-        self.counts.failed += self.later.len() as u64;
+        let in_time = |after: u32| attempt == 0 || now.plus_seconds(i64::from(after.max(backoff))) <= try_until;
+        let all = self.later.len();
+        self.later.retain(|(_, after)| in_time(*after));
+        self.counts.failed += (all - self.later.len()) as u64;
+        let delay = self.later.iter().map(|(_, after)| *after).fold(backoff, u32::max).min(LONGEST_DELAY);
+        let retry = self.later.into_iter().map(|(id, _)| id).collect();
 
         Outcome { counts: self.counts, last_page: false, retry, delay }
     }
@@ -181,7 +218,7 @@ impl Tally {
 /// Seconds before the next attempt: twice as many each time, and by chance up to half as many more.
 fn backoff(attempt: u32) -> u32 {
     let seconds = 1u32 << attempt.min(9);
-    let chance = u32::from(random(1).as_bytes()[0]) % (seconds / 2 + 1);
+    let chance = u32::from(random::base62(1).as_bytes()[0]) % (seconds / 2 + 1);
     seconds + chance
 }
 

@@ -32,7 +32,6 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
 }
 
 async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) -> Result<Reply, Problem> {
-    request.only_query(&[])?;
     let id = request.path("id", "push")?;
 
     let push = store.push(&member.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;

@@ -9,13 +9,16 @@ use shared::key::{Key, KeyId, KeyName, Status};
 use shared::key_fields::{self, LimitChanges, ScopeKind};
 use shared::permission::Permissions;
 use shared::problem::Problem;
+use shared::random;
 use shared::scope::Scope;
 use shared::store::{Edited, Store};
-use shared::text::random;
 use shared::time::Timestamp;
 
 /// So often an edit is made again on what somebody else left.
 const TRIES: u32 = 10;
+
+/// One transaction writes so many items: the key, and a count for each channel that it gains or loses.
+const MOST_IN_TRANSACTION: usize = 100;
 
 /// What is to change; `None` stays as it is.
 struct Changes {
@@ -38,11 +41,24 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         let after = changed(store, &admin.account, &before, &changes, now).await?;
-        if store.edit_key(&before, &after).await? == Edited::Done {
+        let step = first_step(&before, &after);
+        if store.edit_key(&before, step.as_ref().unwrap_or(&after)).await? == Edited::Done && step.is_none() {
             return Ok(Reply::ok(&answers::key(&after, now)));
         }
     }
     Err(Problem::EditConflict)
+}
+
+/// A change of so many channels that one transaction (100 items) cannot hold it first takes away what the key loses: in
+/// between it reaches less than before and after, and never more.
+fn first_step(before: &Key, after: &Key) -> Option<Key> {
+    let (old, new) = (before.scope.channels(), after.scope.channels());
+    let kept: Channels =
+        old.iter().filter(|(slug, id)| new.get(slug) == Some(id)).map(|(s, i)| (s.clone(), i.clone())).collect();
+    let changed = old.len() + new.len() - 2 * kept.len();
+    let too_many = changed >= MOST_IN_TRANSACTION && kept.len() < old.len();
+
+    too_many.then(|| Key { scope: Scope::Channels(kept), revision: random::base62(8), ..before.clone() })
 }
 
 fn read(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
@@ -98,7 +114,7 @@ async fn changed(
         expires_at: changes.expires_at.unwrap_or(before.expires_at),
         limits: changes.limits.applied_to(before.limits),
         updated_at: now,
-        revision: random(8),
+        revision: random::base62(8),
         ..before.clone()
     })
 }

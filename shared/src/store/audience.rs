@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::item::{Reader, text};
 use super::subscriptions::members_of;
-use super::{Error, Store, channels, failed};
+use super::{Error, Store, failed, page_limit};
 use crate::account::Account;
 use crate::push::Audience;
 use crate::subscription::SubscriptionId;
@@ -60,7 +60,7 @@ impl Store {
                 .expression_attribute_values(":pk", text(partition))
                 .projection_expression("sk")
                 .consistent_read(true)
-                .limit(channels::page_limit(most - ids.len() - 1));
+                .limit(page_limit(most - ids.len() - 1));
             if let Some(id) = after {
                 query = query.expression_attribute_values(":sk", text(id.as_str()));
             }

@@ -1,18 +1,14 @@
 //! Channels: made, looked up, listed and deleted.
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 use super::item::{Item, Reader, author, key, moment, number, text};
 use super::transaction::Transacted;
-use super::{Error, Store, failed};
+use super::{Error, Store, built, failed, page_limit};
 use crate::account::Account;
 use crate::channel::{Channel, ChannelId, Channels, Slug, Slugs};
 
 const KIND: &str = "channels";
-
-/// The most items of one `BatchGetItem`.
-pub(super) const MOST_IN_BATCH: usize = 100;
 
 /// How the making of a channel ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,23 +94,28 @@ impl Store {
 
     /// Deletes a channel that no key names. Its memberships hang on its id, which nothing names any more.
     pub async fn delete_channel(&self, account: &Account, slug: &Slug) -> Result<Removed, Error> {
-        let delete = Delete::builder()
-            .table_name(&self.tables.channels)
-            .key("account", text(account.as_str()))
-            .key("slug", text(slug.as_str()))
-            .condition_expression("attribute_exists(slug) AND #keys = :zero")
-            .expression_attribute_names("#keys", "keys")
-            .expression_attribute_values(":zero", number(0))
-            .build()
-            .map_err(built)?;
-        if self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await? == Transacted::Done {
-            return Ok(Removed::Done);
-        }
-
-        let got = self.get(&self.tables.channels, key(("account", account.as_str()), ("slug", slug.as_str()))).await?;
-        match got {
-            None => Ok(Removed::Absent),
-            Some(item) => Ok(Removed::InUse(Reader::new(KIND, &item).number("keys")?)),
+        loop {
+            let delete = Delete::builder()
+                .table_name(&self.tables.channels)
+                .key("account", text(account.as_str()))
+                .key("slug", text(slug.as_str()))
+                .condition_expression("attribute_exists(slug) AND #keys = :zero")
+                .expression_attribute_names("#keys", "keys")
+                .expression_attribute_values(":zero", number(0))
+                .build()
+                .map_err(built)?;
+            if self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await? == Transacted::Done {
+                return Ok(Removed::Done);
+            }
+            let named = key(("account", account.as_str()), ("slug", slug.as_str()));
+            let Some(item) = self.get(&self.tables.channels, named).await? else {
+                return Ok(Removed::Absent);
+            };
+            // At 0 the last key has left since: then it can be deleted after all.
+            let keys: u64 = Reader::new(KIND, &item).number("keys")?;
+            if keys > 0 {
+                return Ok(Removed::InUse(keys));
+            }
         }
     }
 
@@ -136,24 +137,6 @@ impl Store {
         if let Err(error) = counted.map_err(failed) {
             tracing::debug!(account = account.as_str(), slug = slug.as_str(), cause = %error, "subscriptions not counted");
         }
-    }
-
-    /// Items by their keys, in as many calls as that takes.
-    pub(super) async fn batch_get(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::with_capacity(keys.len());
-        let mut left = keys;
-        while !left.is_empty() {
-            let rest = left.split_off(left.len().min(MOST_IN_BATCH));
-            let wanted =
-                KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build().map_err(built)?;
-            let got = self.client.batch_get_item().request_items(table, wanted).send().await.map_err(failed)?;
-            items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            left = rest;
-            // What was too much for one answer is asked for again.
-            let unprocessed = got.unprocessed_keys.unwrap_or_default().remove(table);
-            left.extend(unprocessed.map(|rest| rest.keys).unwrap_or_default());
-        }
-        Ok(items)
     }
 }
 
@@ -178,16 +161,6 @@ pub(super) fn count_key(
         .map_err(built)?;
 
     Ok(TransactWriteItem::builder().update(update).build())
-}
-
-/// One more than a page holds, to know whether another follows.
-pub(super) fn page_limit(most: usize) -> i32 {
-    i32::try_from(most + 1).unwrap_or(i32::MAX)
-}
-
-/// A call that lacks a part is our mistake.
-pub(super) fn built(error: BuildError) -> Error {
-    Error::Unexpected(error.into())
 }
 
 fn from_item(item: &Item) -> Result<Channel, Error> {

@@ -4,13 +4,15 @@
 //! that was killed is taken up by the message's next delivery.
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 
-use super::channels::built;
+use super::audience::Recipients;
 use super::item::{Item, Reader, key, moment, number, text};
 use super::transaction::Transacted;
-use super::{Error, Store, failed};
+use super::{Error, Store, built, failed};
 use crate::account::Account;
 use crate::push::{Counts, Progress, PushId};
 use crate::subscription::SubscriptionId;
@@ -22,8 +24,8 @@ const KIND: &str = "claims";
 /// What became of the wish to do a task.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is ours until the lease ends.
-    Ours,
+    /// It is ours until the lease ends. If somebody had it before, this is the page that he was at.
+    Ours(Option<Recipients>),
     /// Somebody else is at it. If he was killed, the message must come again.
     Taken,
     /// It was done before.
@@ -71,11 +73,13 @@ impl Store {
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":ends", moment(lease_ends))
             .expression_attribute_values(":expires", number(now.seconds() + crate::push::DAYS_KEPT * 86_400))
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = claimed else {
-            return Ok(Claim::Ours);
+        let error = match claimed {
+            Ok(output) => return Ok(Claim::Ours(page_of(&output.attributes.unwrap_or_default())?)),
+            Err(error) => error,
         };
         let SdkError::ServiceError(answer) = &error else {
             return Err(failed(error));
@@ -89,7 +93,28 @@ impl Store {
             return Ok(Claim::Done(outcome_of(image)?));
         }
         // Our own claim, whose first answer was lost.
-        Ok(if reader.text("owner")? == owner { Claim::Ours } else { Claim::Taken })
+        Ok(if reader.text("owner")? == owner { Claim::Ours(page_of(image)?) } else { Claim::Taken })
+    }
+
+    /// Notes in the claim who is on its page, before anybody is sent to and before the next page begins after them: whoever
+    /// takes the task over has the very same page, however memberships have changed. `false` if it was taken over.
+    pub async fn note_page(&self, task: &Task, owner: &str, page: &Recipients) -> Result<bool, Error> {
+        let (pk, sk) = claim_key(task);
+        let noted = self
+            .client
+            .update_item()
+            .table_name(&self.tables.pushes)
+            .key("pk", text(pk))
+            .key("sk", text(sk))
+            .condition_expression("#owner = :owner")
+            .update_expression("SET page = :page, more = :more")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", text(owner))
+            .expression_attribute_values(":page", ids_attribute(&page.ids))
+            .expression_attribute_values(":more", AttributeValue::Bool(page.more))
+            .send()
+            .await;
+        unless_refused(noted)
     }
 
     /// Those whom the attempt before left to be tried again.
@@ -109,17 +134,16 @@ impl Store {
     /// Adds a task's results to its push and closes the claim, both or neither, once.
     pub async fn finish(&self, task: &Task, owner: &str, outcome: &Outcome, now: Timestamp) -> Result<Finished, Error> {
         let (pk, sk) = claim_key(task);
-        let retry = outcome.retry.iter().map(|id| text(id.as_str())).collect();
         let close = Update::builder()
             .table_name(&self.tables.pushes)
             .key("pk", text(pk))
             .key("sk", text(sk))
             .condition_expression("#owner = :owner AND attribute_not_exists(finished_at)")
-            .update_expression("SET finished_at = :now, retry = :retry, delay = :delay")
+            .update_expression("SET finished_at = :now, retry = :retry, delay = :delay REMOVE page, more")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", moment(now))
-            .expression_attribute_values(":retry", AttributeValue::L(retry))
+            .expression_attribute_values(":retry", ids_attribute(&outcome.retry))
             .expression_attribute_values(":delay", number(outcome.delay))
             .build()
             .map_err(built)?;
@@ -181,14 +205,7 @@ impl Store {
         for (name, value) in values {
             update = update.expression_attribute_values(*name, value.clone());
         }
-        match update.send().await {
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            other => other.map(|_| ()).map_err(failed),
-        }
+        unless_refused(update.send().await).map(|_| ())
     }
 }
 
@@ -197,18 +214,43 @@ fn claim_key(task: &Task) -> (String, String) {
     (format!("{}#{}", task.account, task.push.as_str()), format!("{}#{}", task.page, task.attempt))
 }
 
+/// Whether an update was written, or its condition failed.
+fn unless_refused(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<bool, Error> {
+    match sent {
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(answer))
+            if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The page that a claim notes, if one does.
+fn page_of(item: &Item) -> Result<Option<Recipients>, Error> {
+    if !item.contains_key("page") {
+        return Ok(None);
+    }
+    Ok(Some(Recipients { ids: ids_of(item, "page")?, more: Reader::new(KIND, item).flag("more")? }))
+}
+
 /// What a finished task left to do, as its claim remembers it.
 fn outcome_of(item: &Item) -> Result<Outcome, Error> {
+    let delay = Reader::new(KIND, item).optional_number("delay")?.unwrap_or_default();
+    Ok(Outcome { retry: ids_of(item, "retry")?, delay, ..Outcome::default() })
+}
+
+fn ids_attribute(ids: &[SubscriptionId]) -> AttributeValue {
+    AttributeValue::L(ids.iter().map(|id| text(id.as_str())).collect())
+}
+
+fn ids_of(item: &Item, name: &str) -> Result<Vec<SubscriptionId>, Error> {
     let malformed = || Error::Malformed(KIND);
-    let retry = item.get("retry").and_then(|value| value.as_l().ok()).map(Vec::as_slice).unwrap_or_default();
+    let list = item.get(name).and_then(|value| value.as_l().ok()).map(Vec::as_slice).unwrap_or_default();
     let id = |value: &AttributeValue| {
         let text = value.as_s().map_err(|_| malformed())?;
         SubscriptionId::try_from(text.clone()).map_err(|_| malformed())
     };
-
-    Ok(Outcome {
-        retry: retry.iter().map(id).collect::<Result<_, Error>>()?,
-        delay: Reader::new(KIND, item).optional_number("delay")?.unwrap_or_default(),
-        ..Outcome::default()
-    })
+    list.iter().map(id).collect()
 }

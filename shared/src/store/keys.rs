@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
-use super::channels::{self, count_key};
+use super::channels::count_key;
 use super::item::{key, text};
 use super::transaction::Transacted;
-use super::{Error, Store, failed, key_item};
+use super::{Error, Store, built, failed, key_item, page_limit};
 use crate::account::Account;
 use crate::channel::Channels;
 use crate::key::{Key, KeyId};
@@ -16,7 +16,7 @@ pub enum Edited {
     /// It is written.
     Done,
     /// Nothing is written: the key was changed or deleted meanwhile, or a channel is no more. Look again.
-    Stale,
+    Raced,
 }
 
 impl Store {
@@ -27,10 +27,9 @@ impl Store {
             .set_item(Some(key_item::to_item(key)))
             .condition_expression("attribute_not_exists(id)")
             .build();
-        let mut parts = vec![TransactWriteItem::builder().put(put.map_err(channels::built)?).build()];
-        self.count_channels(key, &Channels::new(), key.scope.channels(), &mut parts)?;
+        let put = TransactWriteItem::builder().put(put.map_err(built)?).build();
 
-        self.edit(parts).await
+        self.edit(put, self.counts(&key.account, &Channels::new(), key.scope.channels())?).await
     }
 
     /// The key of this id.
@@ -58,7 +57,7 @@ impl Store {
             .expression_attribute_values(":account", text(account.as_str()))
             .scan_index_forward(false)
             .consistent_read(true)
-            .limit(channels::page_limit(most));
+            .limit(page_limit(most));
         if let Some(id) = before {
             query = query.expression_attribute_values(":id", text(id.as_str()));
         }
@@ -94,11 +93,10 @@ impl Store {
             [] => set,
             removed => format!("{set} REMOVE {}", removed.join(", ")),
         };
-        let update = update.update_expression(change).build().map_err(channels::built)?;
-        let mut parts = vec![TransactWriteItem::builder().update(update).build()];
-        self.count_channels(after, before.scope.channels(), after.scope.channels(), &mut parts)?;
+        let update = update.update_expression(change).build().map_err(built)?;
+        let update = TransactWriteItem::builder().update(update).build();
 
-        self.edit(parts).await
+        self.edit(update, self.counts(&before.account, before.scope.channels(), after.scope.channels())?).await
     }
 
     /// Deletes a key, if nobody else has edited it meanwhile.
@@ -110,32 +108,37 @@ impl Store {
             .condition_expression("revision = :before")
             .expression_attribute_values(":before", text(&key.revision))
             .build();
-        let mut parts = vec![TransactWriteItem::builder().delete(delete.map_err(channels::built)?).build()];
-        self.count_channels(key, key.scope.channels(), &Channels::new(), &mut parts)?;
+        let delete = TransactWriteItem::builder().delete(delete.map_err(built)?).build();
 
-        self.edit(parts).await
+        self.edit(delete, self.counts(&key.account, key.scope.channels(), &Channels::new())?).await
     }
 
-    async fn edit(&self, parts: Vec<TransactWriteItem>) -> Result<Edited, Error> {
-        Ok(match self.transact(parts).await? {
-            Transacted::Done => Edited::Done,
-            Transacted::Refused(_) => Edited::Stale,
-        })
-    }
-
-    /// Adds the parts by which the channels that a change adds or takes away know how many keys name them.
-    fn count_channels(
-        &self,
-        key: &Key,
-        before: &Channels,
-        after: &Channels,
-        parts: &mut Vec<TransactWriteItem>,
-    ) -> Result<(), Error> {
-        let added = after.iter().filter(|(slug, id)| before.get(slug) != Some(id)).map(|channel| (channel, 1));
-        let removed = before.iter().filter(|(slug, id)| after.get(slug) != Some(id)).map(|channel| (channel, -1));
-        for ((slug, id), by) in added.chain(removed) {
-            parts.push(count_key(&self.tables.channels, &key.account, slug, id, by)?);
+    /// Writes the key's own part and the counts of its channels. A channel that the key leaves may be no more, as after a
+    /// table was restored: that must not keep anybody from revoking the key, so it is left uncounted.
+    async fn edit(&self, key: TransactWriteItem, counts: ChannelCounts) -> Result<Edited, Error> {
+        let ChannelCounts { mut left, joined } = counts;
+        loop {
+            let parts = std::iter::once(&key).chain(&left).chain(&joined).cloned().collect();
+            match self.transact(parts).await? {
+                Transacted::Done => return Ok(Edited::Done),
+                Transacted::Refused(part) if (1..=left.len()).contains(&part) => drop(left.remove(part - 1)),
+                Transacted::Refused(_) => return Ok(Edited::Raced),
+            }
         }
-        Ok(())
     }
+
+    /// The parts by which the channels that a change takes away or adds know how many keys name them.
+    fn counts(&self, account: &Account, before: &Channels, after: &Channels) -> Result<ChannelCounts, Error> {
+        let only = |these: &Channels, others: &Channels, by: i64| -> Result<Vec<_>, Error> {
+            let only = these.iter().filter(|(slug, id)| others.get(slug) != Some(id));
+            only.map(|(slug, id)| count_key(&self.tables.channels, account, slug, id, by)).collect()
+        };
+        Ok(ChannelCounts { left: only(before, after, -1)?, joined: only(after, before, 1)? })
+    }
+}
+
+/// The parts of a transaction that count a key at its channels.
+struct ChannelCounts {
+    left: Vec<TransactWriteItem>,
+    joined: Vec<TransactWriteItem>,
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Item, Reader, key, moment, number, text};
 use super::key_item::{channels_attribute, channels_of};
-use super::{Error, Store, channels, failed};
+use super::{Error, Store, failed, page_limit};
 use crate::account::Account;
 use crate::push::{Audience, Counts, DAYS_KEPT, Progress, Push, PushId, Ttl};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ impl Store {
             .expression_attribute_values(":pk", text(account.as_str()))
             .scan_index_forward(false)
             .consistent_read(true)
-            .limit(channels::page_limit(most));
+            .limit(page_limit(most));
         if let Some(id) = before {
             query = query.expression_attribute_values(":sk", text(id.as_str()));
         }

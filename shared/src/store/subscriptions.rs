@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
-use super::channels::built;
 use super::item::{Item, Reader, key, moment, text};
 use super::transaction::Transacted;
-use super::{Error, Store};
+use super::{Error, Store, built};
 use crate::account::Account;
 use crate::channel::{ChannelId, Channels, Slug};
+use crate::random;
 use crate::subscription::{Subscription, SubscriptionId};
-use crate::text as names;
 
 const KIND: &str = "subscriptions";
 
@@ -162,7 +161,7 @@ fn to_item(account: &Account, subscription: &Subscription, memberships: &Members
         ("created_at".to_owned(), moment(subscription.created_at)),
         ("updated_at".to_owned(), moment(subscription.updated_at)),
         ("channels".to_owned(), AttributeValue::M(channels)),
-        ("revision".to_owned(), text(names::random(8))),
+        ("revision".to_owned(), text(random::base62(8))),
     ])
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{Error, Store, busy, failed};
-use crate::text;
+use crate::random;
 
 /// So often a transaction that met another one is repeated.
 const REPEATS: u32 = 12;
@@ -25,7 +25,7 @@ pub(super) enum Transacted {
 impl Store {
     /// Writes these items together.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
-        let token = text::random(32);
+        let token = random::base62(32);
         let mut repeats = 0;
         loop {
             let call = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
@@ -40,7 +40,10 @@ impl Store {
                         if let Some(part) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
                             return Ok(Transacted::Refused(part));
                         }
-                        codes.iter().any(|code| *code == "TransactionConflict" || code.contains("Throttl"))
+                        codes.iter().any(|code| {
+                            matches!(*code, "TransactionConflict" | "ProvisionedThroughputExceeded")
+                                || code.contains("Throttl")
+                        })
                     }
                     other => busy(other) || other.code() == Some("TransactionInProgressException"),
                 },

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::item::Item;
 use super::key_item;
 use crate::key::{DAYS_OF_USAGE, KeyId};
-use crate::text;
+use crate::random;
 use crate::time::Timestamp;
 
 /// A slot that was not written for so long can go. Far longer than an attempt may take, or a late one would count again.
@@ -74,7 +74,7 @@ impl Writers {
 
 impl Slot {
     fn new() -> Self {
-        Self { name: text::random(8), last: 0 }
+        Self { name: random::base62(8), last: 0 }
     }
 }
 
@@ -92,7 +92,7 @@ impl Lent<'_> {
 
     /// Draws another name: another environment has the same.
     pub(super) fn rename(&mut self) {
-        self.slot.name = text::random(8);
+        self.slot.name = random::base62(8);
     }
 }
 

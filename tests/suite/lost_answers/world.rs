@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use shared::key::{Ask, AskedReach, Key, Status};
 use shared::permission::Permission;
+use shared::random;
 use shared::secret::Secret;
 use shared::store::{Edited, Error, Store, Verdict};
-use shared::text;
 use shared::time::Timestamp;
 use tests::engine::Engine;
 use tests::proxy::{Held, Proxy, Rewrites, Sent, Signature};
@@ -245,7 +245,7 @@ impl World {
     }
 
     async fn switch(&mut self, status: Status) -> Result<(), Stop> {
-        let after = Key { status, revision: text::random(8), ..self.key.clone() };
+        let after = Key { status, revision: random::base62(8), ..self.key.clone() };
         let edited = self.admin.edit_key(&self.key, &after).await.expect("the engine answers");
         assert_eq!(edited, Edited::Done, "nobody else edits");
         self.key = after;

@@ -6,7 +6,7 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 
 /// So many base62 characters from the operating system's generator, each with the same chance.
-pub fn random(length: usize) -> String {
+pub fn base62(length: usize) -> String {
     Alphanumeric.sample_string(&mut UnwrapErr(SysRng), length)
 }
 
