@@ -52,6 +52,6 @@ mod tests {
         for form in forms(secret) {
             assert!(count(&[secret], format!("<{form}>").as_bytes()) > 0, "{form}");
         }
-        assert_eq!(count(&[secret], secret[1..].as_bytes()), 0);
+        assert_eq!(count(&[secret], &secret.as_bytes()[1..]), 0);
     }
 }

@@ -27,8 +27,12 @@ async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
         subscriber.subscribe(device, &channels).await;
     }
     let (gone, busy, rest) = (&devices[..10], &devices[10..20], &devices[20..]);
-    gone.iter().for_each(|device| device.answers(&[410]));
-    busy.iter().for_each(|device| device.answers(&[503, 503]));
+    for device in gone {
+        device.answers(&[410]);
+    }
+    for device in busy {
+        device.answers(&[503, 503]);
+    }
     let key = app.key().channels(&all).create().await;
 
     let accepted = key.push(&json!({ "title": "To all", "data": { "n": 1 } })).await.expect(202).json();
@@ -77,7 +81,9 @@ async fn an_outage_of_the_push_service_removes_nobody() {
     let attempts: Vec<usize> = devices.iter().map(Device::attempts).collect();
     assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1], "only 429 and 5xx are tried again");
 
-    devices.iter().for_each(|device| device.answers(&[]));
+    for device in &devices {
+        device.answers(&[]);
+    }
     let delivered = key.push(&json!({ "title": "Up" })).await.expect(202).json();
     app.delivered().await;
     let expected = json!({ "recipients": 8, "delivered": 8, "gone": 0, "failed": 0 });
