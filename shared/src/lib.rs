@@ -22,6 +22,7 @@ pub mod fields;
 pub mod http;
 pub mod key_fields;
 pub mod problem;
+mod strict_json;
 
 pub mod aws;
 pub mod config;

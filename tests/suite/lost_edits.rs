@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use shared::config::Config;
@@ -11,21 +11,23 @@ use shared::store::Store;
 use tests::App;
 use tests::proxy::{Fate, Proxy};
 
-/// The functions behind a wire that loses the first transaction, or its answer, whenever it is told to.
+/// The functions behind a wire that loses transactions, or their answers, as many as it is told to.
 struct Lossy {
     config: Config,
     store: Store,
-    lose: Arc<AtomicBool>,
+    lose: Arc<AtomicUsize>,
     _wire: Proxy,
 }
 
 impl Lossy {
     async fn start(app: &App, fate: Fate) -> Self {
-        let lose = Arc::new(AtomicBool::new(false));
+        let lose = Arc::new(AtomicUsize::new(0));
         let told = Arc::clone(&lose);
         let wire = Proxy::start(app.local().dynamodb_url(), false, move |request| {
+            let lost = |left: usize| left.checked_sub(1);
             let transaction = request.get("TransactItems").is_some();
-            if transaction && told.swap(false, Ordering::SeqCst) { fate } else { Fate::Pass }
+            let lost = transaction && told.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lost).is_ok();
+            if lost { fate } else { Fate::Pass }
         })
         .await;
         let variables = [
@@ -45,12 +47,16 @@ impl Lossy {
 
     /// Sends a request of the admin, of which one transaction is lost, to a function.
     async fn call(&self, function: &str, path: Value, body: Value) -> Value {
+        self.call_losing(1, function, path, body).await
+    }
+
+    async fn call_losing(&self, losses: usize, function: &str, path: Value, body: Value) -> Value {
         let claims = json!({ "sub": "ada", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
         let event = json!({
             "resource": "/", "pathParameters": path, "body": body.to_string(),
             "requestContext": { "requestId": "a-request", "authorizer": { "claims": claims } },
         });
-        self.lose.store(true, Ordering::SeqCst);
+        self.lose.store(losses, Ordering::SeqCst);
         let (store, config) = (&self.store, &self.config);
         let answer = match function {
             "create-key" => serve(event, config, |request| create_key::handle(store, request)).await,
@@ -59,7 +65,7 @@ impl Lossy {
             "create-channel" => serve(event, config, |request| create_channel::handle(store, request)).await,
             _ => serve(event, config, |request| delete_channel::handle(store, request)).await,
         };
-        assert!(!self.lose.load(Ordering::SeqCst), "a transaction was lost on the way");
+        assert_eq!(self.lose.load(Ordering::SeqCst), 0, "all of them were lost on the way");
         answer
     }
 }
@@ -103,4 +109,21 @@ async fn an_edit_whose_answer_is_lost_happens_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_whose_request_is_lost_happens_once() {
     every_edit_happens_once(Fate::LoseRequest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_creation_is_never_answered_is_shown_all_the_same() {
+    let app = App::start().await;
+    let lossy = Lossy::start(&app, Fate::LoseAnswer).await;
+    let new = json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" });
+
+    // As many as the SDK tries.
+    let created = lossy.call_losing(3, "create-key", json!({}), new).await;
+
+    assert_eq!(created["statusCode"], 201, "{created}");
+    let shown: Value = serde_json::from_str(created["body"].as_str().expect("a body")).expect("JSON");
+    let secret = shown["secret"].as_str().expect("a secret");
+    let push = app.request(reqwest::Method::POST, "/push").bearer_auth(secret).body(r#"{"title": "Hello"}"#);
+    let _ = app.send(push).await.expect(202);
+    app.stop().await;
 }

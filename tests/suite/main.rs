@@ -12,6 +12,7 @@ mod gateway;
 mod list_keys;
 mod lost_answers;
 mod lost_edits;
+mod lost_results;
 mod missing_context;
 mod push_content;
 mod read_pushes;

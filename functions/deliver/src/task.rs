@@ -267,6 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn one_who_must_wait_too_long_does_not_cost_the_others_their_repeat() {
+        let mut tally = Tally::default();
+        for (digit, after) in [("0", Some(900)), ("1", None), ("2", Some(30))] {
+            tally.add(&SubscriptionId::try_from(digit.repeat(32)).expect("an id"), Answer::Later(after));
+        }
+
+        let outcome = tally.outcome(&push(600), 1, Timestamp::from_millis(300_000));
+
+        assert_eq!((outcome.retry.len(), outcome.counts.failed, outcome.delay), (2, 1, 30));
+    }
+
+    #[test]
     fn retry_after_is_heeded_up_to_what_the_queue_can_hold_back() {
         assert_eq!(after_one_later(86_400, 0, 0, Some(120)).delay, 120);
         assert_eq!(after_one_later(86_400, 0, 0, Some(100_000)).delay, LONGEST_DELAY);
