@@ -24,10 +24,10 @@ impl Lossy {
         let lose = Arc::new(AtomicUsize::new(0));
         let told = Arc::clone(&lose);
         let wire = Proxy::start(app.local().dynamodb_url(), false, move |request| {
-            let lost = |left: usize| left.checked_sub(1);
+            let one_less = |left: usize| left.checked_sub(1);
             let transaction = request.get("TransactItems").is_some();
-            let lost = transaction && told.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lost).is_ok();
-            if lost { fate } else { Fate::Pass }
+            let chosen = transaction && told.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
+            if chosen { fate } else { Fate::Pass }
         })
         .await;
         let variables = [
