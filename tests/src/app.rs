@@ -12,6 +12,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Local, Options};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use shared::config::Config;
+use shared::time::Timestamp;
 
 use crate::{Answer, Device, PushService, leaks, logs};
 
@@ -147,6 +149,26 @@ impl App {
             }
         }
         dump
+    }
+
+    /// What the functions are told, with their tables behind this address: a wire's, or the engine's own.
+    pub fn config(&self, dynamodb: &str) -> Config {
+        let queue = format!("{}/000000000000/PushQueue", self.local().queue_url());
+        let variables = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "tests"),
+            ("AWS_SECRET_ACCESS_KEY", "tests"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+            ("AWS_ENDPOINT_URL_SQS", self.local().queue_url()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.local().secrets_url()),
+            ("KEYS_TABLE", "KeysTable"),
+            ("CHANNELS_TABLE", "ChannelsTable"),
+            ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
+            ("PUSHES_TABLE", "PushesTable"),
+            ("QUEUE_URL", &queue),
+            ("VAPID_SECRET", "VapidSecret"),
+        ];
+        Config::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
     /// The embedded DynamoDB, for what no request can show.
@@ -305,6 +327,16 @@ impl Key<'_> {
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = self.app.request(method, path).bearer_auth(&self.secret);
         self.app.send(with_body(request, body)).await
+    }
+
+    /// Ends its time in the store: over HTTP an end lies in the future.
+    pub async fn expire(&self) {
+        let past = Timestamp::now().plus_seconds(-1).millis();
+        let update = self.app.dynamodb().update_item().table_name("KeysTable");
+        let update = update.key("account", AttributeValue::S("acme".to_owned()));
+        let update = update.key("id", AttributeValue::S(self.id.clone())).update_expression("SET expires_at = :past");
+        let update = update.expression_attribute_values(":past", AttributeValue::N(past.to_string()));
+        update.send().await.expect("an update");
     }
 
     /// How often it was used, as the admin sees it.

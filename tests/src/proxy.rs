@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -165,6 +166,18 @@ impl Proxy {
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
         Self { address, upstream, server }
+    }
+
+    /// A wire that meets transactions with this fate, as many as `left` says.
+    pub async fn losing_transactions(upstream: &str, fate: Fate, left: &Arc<AtomicUsize>) -> Self {
+        let left = Arc::clone(left);
+        Self::start(upstream, false, move |request| {
+            let one_less = |left: usize| left.checked_sub(1);
+            let transaction = request.get("TransactItems").is_some();
+            let chosen = transaction && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
+            if chosen { fate } else { Fate::Pass }
+        })
+        .await
     }
 
     /// Its own address.

@@ -1,6 +1,5 @@
 //! The authorizer decides on every request with a key, says why it refuses, and counts what it lets through.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::account::Account;
@@ -87,13 +86,7 @@ async fn the_first_check_that_fails_is_the_one_that_is_named() {
     };
     let send = async || key.push_to("news", &json!({ "title": "Hello" })).await;
     change(json!({ "status": "inactive", "limits": { "per_day": 1 } })).await;
-    // Over HTTP an end lies in the future.
-    let past = Timestamp::now().plus_seconds(-1).millis();
-    let update = app.dynamodb().update_item().table_name("KeysTable");
-    let update = update.key("account", AttributeValue::S("acme".to_owned()));
-    let update = update.key("id", AttributeValue::S(key.id.clone())).update_expression("SET expires_at = :past");
-    let update = update.expression_attribute_values(":past", AttributeValue::N(past.to_string()));
-    update.send().await.expect("an update");
+    key.expire().await;
 
     let all_wrong = app.send(app.request(Method::POST, "/channels/news/push").bearer_auth(invented("acme", &key.id)));
     assert_eq!(all_wrong.await.refusal(), (401, "unauthenticated".to_owned()));

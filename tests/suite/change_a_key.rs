@@ -1,19 +1,8 @@
 //! An admin changes a key, and the next request that begins is judged by the new state.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::time::Timestamp;
 use tests::{Answer, App, Key};
-
-/// Ends a key's time in the store: over HTTP an end lies in the future.
-async fn expire(app: &App, key: &Key<'_>) {
-    let past = Timestamp::now().plus_seconds(-1).millis();
-    let update = app.dynamodb().update_item().table_name("KeysTable");
-    let update = update.key("account", AttributeValue::S("acme".to_owned()));
-    let update = update.key("id", AttributeValue::S(key.id.clone())).update_expression("SET expires_at = :past");
-    let update = update.expression_attribute_values(":past", AttributeValue::N(past.to_string()));
-    update.send().await.expect("an update");
-}
 
 fn path(key: &Key<'_>) -> String {
     format!("/keys/{}", key.id)
@@ -171,11 +160,11 @@ async fn the_next_request_is_judged_by_the_new_state() {
     change(json!({ "permissions": ["PushNotifications/Send"] })).await;
     assert_eq!(sends("news").await, both(202, ""));
 
-    expire(&app, &key).await;
+    key.expire().await;
     assert_eq!(sends("news").await, both(403, "key_expired"));
     change(json!({ "expires_at": "2999-01-01T00:00:00Z" })).await;
     assert_eq!(sends("news").await, both(202, ""));
-    expire(&app, &key).await;
+    key.expire().await;
     change(json!({ "expires_at": null })).await;
     assert_eq!(sends("news").await, both(202, ""));
 

@@ -1,6 +1,5 @@
 //! A management write whose answer is lost is repeated, and answers as the first would have: once, and not a second time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,24 +21,8 @@ struct Lossy {
 impl Lossy {
     async fn start(app: &App, fate: Fate) -> Self {
         let lose = Arc::new(AtomicUsize::new(0));
-        let told = Arc::clone(&lose);
-        let wire = Proxy::start(app.local().dynamodb_url(), false, move |request| {
-            let one_less = |left: usize| left.checked_sub(1);
-            let transaction = request.get("TransactItems").is_some();
-            let chosen = transaction && told.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
-            if chosen { fate } else { Fate::Pass }
-        })
-        .await;
-        let variables = [
-            ("AWS_REGION", "eu-central-1"),
-            ("AWS_ACCESS_KEY_ID", "tests"),
-            ("AWS_SECRET_ACCESS_KEY", "tests"),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &wire.url()),
-            ("KEYS_TABLE", "KeysTable"),
-            ("CHANNELS_TABLE", "ChannelsTable"),
-        ];
-        let variables: HashMap<_, _> = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let config = Config::new(variables);
+        let wire = Proxy::losing_transactions(app.local().dynamodb_url(), fate, &lose).await;
+        let config = app.config(&wire.url());
         let store = Store::connect(&config).expect("a store");
 
         Self { config, store, lose, _wire: wire }

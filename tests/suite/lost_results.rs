@@ -1,13 +1,11 @@
 //! A delivery whose last write is never answered is not forgotten: its message comes again, and finds it done.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use deliver::{Delivery, Sender};
 use serde_json::{Value, json};
 use shared::account::Account;
-use shared::config::Config;
 use shared::key::KeyId;
 use shared::push::{Audience, Counts, Progress, Push, PushId, Ttl, Urgency};
 use shared::queue::Queue;
@@ -19,28 +17,8 @@ use shared::vapid_secret::VapidSecret;
 use tests::App;
 use tests::proxy::{Fate, Proxy};
 
-fn config(app: &App, dynamodb: &str) -> Config {
-    let queue = format!("{}/000000000000/PushQueue", app.local().queue_url());
-    let variables = [
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "tests"),
-        ("AWS_SECRET_ACCESS_KEY", "tests"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
-        ("AWS_ENDPOINT_URL_SQS", app.local().queue_url()),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.local().secrets_url()),
-        ("CHANNELS_TABLE", "ChannelsTable"),
-        ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
-        ("PUSHES_TABLE", "PushesTable"),
-        ("QUEUE_URL", &queue),
-        ("VAPID_SECRET", "VapidSecret"),
-    ];
-    Config::new(
-        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect::<HashMap<_, _>>(),
-    )
-}
-
 fn delivery(app: &App, dynamodb: &str) -> Delivery {
-    let config = config(app, dynamodb);
+    let config = app.config(dynamodb);
     let hosts = PushHosts::parse(&format!("http://{}", app.push_service.address()));
     Delivery {
         store: Store::connect(&config).expect("a store"),
@@ -76,12 +54,7 @@ async fn who_is_to_be_tried_again_is_not_forgotten_if_the_last_write_is_never_an
     app.subscriber().await.subscribe(&device, &[]).await;
     // As many as the SDK tries: the results are written, and nobody tells the function.
     let left = Arc::new(AtomicUsize::new(3));
-    let wire = Proxy::start(app.local().dynamodb_url(), false, move |request| {
-        let results = request.get("TransactItems").is_some();
-        let lost = results && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if lost { Fate::LoseAnswer } else { Fate::Pass }
-    })
-    .await;
+    let wire = Proxy::losing_transactions(app.local().dynamodb_url(), Fate::LoseAnswer, &left).await;
     let (lossy, sound) = (delivery(&app, &wire.url()), delivery(&app, app.local().dynamodb_url()));
     let (account, push) = (Account::try_from("acme".to_owned()).expect("an account"), push());
     sound.store.add_push(&account, &push).await.expect("a push");

@@ -4,7 +4,6 @@ mod wish;
 
 use serde::Serialize;
 use shared::caller::Caller;
-use shared::channel::Slugs;
 use shared::http::{self, Reply, Request};
 use shared::problem::Problem;
 use shared::push::{self, Audience, Counts, MOST_BYTES, Progress, Push, PushId, ShownAudience};
@@ -94,13 +93,11 @@ async fn audience(store: &Store, caller: &Caller, reach: Reach) -> Result<Audien
     match reach {
         Reach::Everyone => Ok(Audience::All),
         Reach::Assigned { channels, .. } => Ok(Audience::Channels(channels)),
-        Reach::Requested(slugs) => existing(store, caller, &slugs).await,
+        Reach::Requested(slugs) => {
+            let channels = store.resolve(&caller.account, &slugs).await?;
+            channels.map(Audience::Channels).map_err(Problem::UnknownChannel)
+        }
     }
-}
-
-async fn existing(store: &Store, caller: &Caller, slugs: &Slugs) -> Result<Audience, Problem> {
-    let channels = store.resolve(&caller.account, slugs).await?;
-    channels.map(Audience::Channels).map_err(Problem::UnknownChannel)
 }
 
 async fn answer_dry_run(
