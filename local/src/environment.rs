@@ -18,10 +18,12 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// The environment of a function that runs in this process.
-    pub(crate) fn of(&self, function: &Function) -> HashMap<String, String> {
+    /// The environment of a function that runs in this process. It signs with its own logical id, by which the services
+    /// of this machine know its role.
+    pub(crate) fn of(&self, id: &str, function: &Function) -> HashMap<String, String> {
         let mut all: HashMap<_, _> = self.shared(function).into_iter().collect();
         all.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone());
+        all.insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
         all
     }
 
@@ -35,7 +37,7 @@ impl Surroundings<'_> {
         }
         for (name, value) in [
             ("AWS_REGION", REGION),
-            // The services of this machine take any credentials.
+            // The services of this machine take any credentials, and let their owner do everything.
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb),
@@ -95,10 +97,11 @@ mod tests {
         let push_hosts = ["127.0.0.1:1".to_owned(), "localhost:2".to_owned()];
         let surroundings =
             Surroundings { dynamodb: "http://d", queue: "http://q", secrets: "http://s", push_hosts: &push_hosts };
-        let all = surroundings.of(&function);
+        let all = surroundings.of("PutSubscription", &function);
         assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");
         assert_eq!(all["AWS_ENDPOINT_URL_SQS"], "http://q");
         assert_eq!(all["AWS_LAMBDA_FUNCTION_NAME"], "put-subscription");
+        assert_eq!(all["AWS_ACCESS_KEY_ID"], "PutSubscription");
     }
 
     #[test]

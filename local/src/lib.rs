@@ -16,6 +16,7 @@ mod poller;
 mod queue;
 mod random;
 mod remote;
+mod roles;
 mod route;
 mod secrets;
 mod service;
@@ -24,14 +25,14 @@ mod tables;
 mod template;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
@@ -43,6 +44,8 @@ use gateway::Gateway;
 use invocation::{Functions, Running};
 use people::People;
 use queue::{Counts, Queues, journal::Journal};
+pub use roles::Grant;
+use roles::Roles;
 use secrets::Secrets;
 use template::Template;
 
@@ -88,6 +91,7 @@ pub struct Local {
     environment_file: Option<PathBuf>,
     queues: Arc<Queues>,
     sources: Vec<String>,
+    roles: Arc<Roles>,
     running: Running,
     /// The gateway and the pollers end first, then what functions need.
     front: (watch::Sender<bool>, Vec<JoinHandle<()>>),
@@ -111,6 +115,7 @@ impl Local {
         let (gateway_listener, url) = listen(options.port).await?;
         let data = options.data.as_deref().map(Data::open).transpose()?;
         let folder = data.as_ref().map(Data::folder);
+        let (database_listener, database_url) = listen(0).await?;
         let (dynamodb_listener, dynamodb_url) = listen(0).await?;
         let (queue_listener, queue_url) = listen(0).await?;
         let (secrets_listener, secrets_url) = listen(0).await?;
@@ -120,6 +125,7 @@ impl Local {
         let journal = folder.map(Journal::open).transpose()?;
         let queues = Arc::new(Queues::new(template.queues.clone(), journal));
         let secrets = Secrets::open(folder, &template.secrets)?;
+        let roles = Arc::new(Roles::new(template.roles.clone()));
 
         let surroundings = Surroundings {
             dynamodb: &dynamodb_url,
@@ -137,25 +143,28 @@ impl Local {
             environment_file = Some(surroundings.write(&template.functions, folder)?);
             remote::at(address, &template.functions)?
         } else {
-            let environment = |id: &str| template.functions.get(id).map(|it| surroundings.of(it)).unwrap_or_default();
+            let environment =
+                |id: &str| template.functions.get(id).map(|it| surroundings.of(id, it)).unwrap_or_default();
             in_process(&environment)
         };
         let running = Running::default();
         let functions = Functions::new(&template.functions, handlers, running.clone())?;
         let people = Arc::new(People::new(format!("{url}/_local"))?);
 
+        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), roles::admit));
         let (back, _) = watch::channel(false);
         let ended = back.subscribe();
         let back_tasks = vec![
             tokio::spawn(async move {
                 if let Err(error) =
-                    dynoxide::server::serve_with_shutdown(dynamodb_listener, database, over(ended)).await
+                    dynoxide::server::serve_with_shutdown(database_listener, database, over(ended)).await
                 {
                     tracing::error!(error, "the embedded database stopped");
                 }
             }),
-            serve(queue_listener, queue::server::router(Arc::clone(&queues)), back.subscribe()),
-            serve(secrets_listener, secrets::router(secrets), back.subscribe()),
+            serve(dynamodb_listener, guarded(tables::router(database_url)), back.subscribe()),
+            serve(queue_listener, guarded(queue::server::router(Arc::clone(&queues))), back.subscribe()),
+            serve(secrets_listener, guarded(secrets::router(secrets)), back.subscribe()),
         ];
 
         let (front, _) = watch::channel(false);
@@ -189,6 +198,7 @@ impl Local {
             environment_file,
             queues,
             sources,
+            roles,
             running,
             front: (front, front_tasks),
             back: (back, back_tasks),
@@ -215,6 +225,11 @@ impl Local {
     /// Where the secrets answer.
     pub fn secrets_url(&self) -> &str {
         &self.secrets_url
+    }
+
+    /// What each function did at the tables, the queue and the secrets, by its logical id.
+    pub fn calls(&self) -> BTreeMap<String, BTreeSet<Grant>> {
+        self.roles.calls()
     }
 
     /// How many routes the template has.

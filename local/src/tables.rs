@@ -2,10 +2,18 @@
 
 use std::path::Path;
 
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, Response, StatusCode, header::HOST},
+    routing::any,
+};
 use dynoxide::{Database, errors::DynoxideError};
+use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::StartError;
+use crate::{StartError, roles::LARGEST_REQUEST};
 
 /// Opens the database and makes the tables that it lacks.
 pub(crate) fn open(data: Option<&Path>, tables: &[(Value, Option<String>)]) -> Result<Database, StartError> {
@@ -45,4 +53,32 @@ fn make(database: &Database, name: &str, input: &Value, expires: Option<&str>) -
         Ok(_) | Err(DynoxideError::ValidationException(_)) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The HTTP side: what the database answers at its own address, which only this knows.
+pub(crate) fn router(database: String) -> Router {
+    let way = (Client::new(), database);
+    Router::new().fallback(any(forward)).layer(DefaultBodyLimit::max(LARGEST_REQUEST)).with_state(way)
+}
+
+async fn forward(State((client, url)): State<(Client, String)>, mut headers: HeaderMap, body: Bytes) -> Response<Body> {
+    headers.remove(HOST);
+    let answered = async {
+        let answer = client.post(url).headers(headers).body(body).send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?))
+    };
+    let mut response = Response::default();
+    match answered.await {
+        Ok((status, headers, bytes)) => {
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            *response.body_mut() = Body::from(bytes);
+        }
+        Err(error) => {
+            tracing::error!(%error, "the embedded database does not answer");
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+    }
+    response
 }

@@ -2,12 +2,17 @@
 
 pub(crate) mod intrinsics;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use serde_json::Value;
 
 use crate::{
-    StartError, authorizers::Authorizer, gateway_responses::GatewayResponses, queue::QueueSettings, route::Routes,
+    StartError, authorizers::Authorizer, gateway_responses::GatewayResponses, queue::QueueSettings, roles::Grant,
+    route::Routes,
 };
 use intrinsics::{Names, long_form, text};
 
@@ -47,6 +52,8 @@ pub(crate) struct Template {
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
     pub(crate) responses: GatewayResponses,
     pub(crate) functions: BTreeMap<String, Function>,
+    /// What the role of each function grants, by the function's logical id.
+    pub(crate) roles: BTreeMap<String, BTreeSet<Grant>>,
     /// `CreateTable`'s input for each table, and the attribute that ends an item's life.
     pub(crate) tables: Vec<(Value, Option<String>)>,
     pub(crate) queues: Vec<QueueSettings>,
@@ -104,6 +111,7 @@ impl<'a> Reader<'a> {
             authorizers,
             responses: GatewayResponses::read(&property("/GatewayResponses")?)?,
             functions: BTreeMap::new(),
+            roles: BTreeMap::new(),
             tables: Vec::new(),
             queues: Vec::new(),
             event_sources: Vec::new(),
@@ -111,6 +119,8 @@ impl<'a> Reader<'a> {
         };
         for (id, properties) in self.of("AWS::Serverless::Function") {
             self.function(id, properties, &auth, &mut template).map_err(|reason| format!("{id}: {reason}"))?;
+            let grants = self.grants(properties).map_err(|reason| format!("{id}: {reason}"))?;
+            template.roles.insert(id.to_owned(), grants);
         }
         for (id, properties) in self.of("AWS::DynamoDB::Table") {
             template.tables.push(self.table(id, properties).map_err(|reason| format!("{id}: {reason}"))?);
@@ -185,6 +195,26 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// What a function's role grants. A function has a role of its own in the template; one without may do nothing.
+    fn grants(&self, function: &Value) -> Result<BTreeSet<Grant>, String> {
+        let Some(role) = function["Role"]["Fn::GetAtt"][0].as_str() else { return Ok(BTreeSet::new()) };
+        let policies = self.names.resolve(&self.names.template["Resources"][role]["Properties"]["Policies"])?;
+        let statements = policies.as_array().into_iter().flatten();
+        let statements = statements.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+        let mut grants = BTreeSet::new();
+        for statement in statements {
+            if statement["Effect"] != "Allow" || !statement["Condition"].is_null() {
+                return Err(format!("{role} has a statement that this machine cannot judge: {statement}"));
+            }
+            for action in list(&statement["Action"]) {
+                for resource in list(&statement["Resource"]) {
+                    grants.insert(Grant { action: text(action)?, resource: text(resource)? });
+                }
+            }
+        }
+        Ok(grants)
+    }
+
     fn table(&self, id: &str, properties: &Value) -> Result<(Value, Option<String>), String> {
         let mut input = serde_json::Map::new();
         for key in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
@@ -229,6 +259,11 @@ fn event_source(function: &str, details: &Value) -> Result<EventSource, String> 
         concurrency: size(&details["ScalingConfig"]["MaximumConcurrency"], 5).max(1),
         reports_failures: responses.is_some_and(|all| all.iter().any(|it| it == "ReportBatchItemFailures")),
     })
+}
+
+/// The items of a list, or the one thing that stands in its place.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// A whole number, which YAML may have quoted.

@@ -1,6 +1,6 @@
 //! The product on a free port with a fresh database, and the people and keys that use it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use shared::config::Config;
 use shared::time::Timestamp;
 
-use crate::{Answer, Device, PushService, leaks, logs};
+use crate::{Answer, Device, PushService, calls, leaks, logs};
 
 /// The product, running.
 pub struct App {
@@ -153,8 +153,14 @@ impl App {
 
     /// What the functions are told, with their tables behind this address: a wire's, or the engine's own.
     pub fn config(&self, dynamodb: &str) -> Config {
+        Config::new(self.environment(dynamodb))
+    }
+
+    /// The environment of every function, with the tables behind this address.
+    pub fn environment(&self, dynamodb: &str) -> HashMap<String, String> {
         let queue = format!("{}/000000000000/PushQueue", self.local().queue_url());
-        let variables = [
+        let push_service = format!("http://{}", self.push_service.address());
+        [
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "tests"),
             ("AWS_SECRET_ACCESS_KEY", "tests"),
@@ -166,9 +172,13 @@ impl App {
             ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
             ("PUSHES_TABLE", "PushesTable"),
             ("QUEUE_URL", &queue),
+            ("PUSH_HOSTS", &push_service),
             ("VAPID_SECRET", "VapidSecret"),
-        ];
-        Config::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+            ("VAPID_SUBJECT", "mailto:admin@example.com"),
+            ("CONSOLE_ORIGIN", "http://localhost:3000"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
     }
 
     /// The embedded DynamoDB, for what no request can show.
@@ -189,7 +199,9 @@ impl App {
         for (place, bytes) in &places {
             assert_eq!(leaks::count(&secrets, bytes), 0, "a secret stands in the {place}");
         }
-        self.local.take().expect("it runs").stop().await;
+        let local = self.local.take().expect("it runs");
+        calls::keep(&local.calls());
+        local.stop().await;
     }
 }
 

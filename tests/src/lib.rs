@@ -3,6 +3,7 @@
 
 mod answer;
 mod app;
+mod calls;
 pub mod engine;
 pub mod leaks;
 mod logs;

@@ -1,5 +1,6 @@
 //! The measuring programs. Each takes its count as an argument, prints what it found, and fails if a promise is broken.
 
+pub mod cost;
 pub mod lost_answers;
 pub mod malformed;
 pub mod revocation;

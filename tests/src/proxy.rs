@@ -36,8 +36,8 @@ pub struct Call {
     pub request: Value,
     /// The answer's status; 0 if it never arrived.
     pub status: u16,
-    /// The write units that it cost.
-    pub write_units: f64,
+    /// The units that it cost: write units of a write, read units of a read.
+    pub units: f64,
 }
 
 /// An attempt as the SDK sent it.
@@ -223,17 +223,23 @@ impl Upstream {
         let body = response.bytes().await.expect("a body");
         let mut answer: Value = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
         (self.rewrites.answer)(&sent.request, &mut answer);
-        self.keep(sent, status, answer["ConsumedCapacity"]["CapacityUnits"].as_f64().unwrap_or_default());
+        self.keep(sent, status, units(&answer["ConsumedCapacity"]));
 
         Reply { status, body: Bytes::from(answer.to_string()) }
     }
 
-    fn keep(&self, sent: &Sent, status: u16, write_units: f64) {
+    fn keep(&self, sent: &Sent, status: u16, units: f64) {
         let Some(calls) = &self.calls else { return };
         let operation = sent.target.rsplit('.').next().unwrap_or_default().to_owned();
-        let call = Call { operation, request: sent.request.clone(), status, write_units };
+        let call = Call { operation, request: sent.request.clone(), status, units };
         calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
+}
+
+/// What a call cost, on one table or on several.
+fn units(consumed: &Value) -> f64 {
+    let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
+    tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()
 }
 
 async fn pass(State(carry): State<Carry>, headers: HeaderMap, body: Bytes) -> Response<Body> {

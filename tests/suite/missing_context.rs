@@ -8,29 +8,7 @@ use tests::App;
 
 /// The functions of the running product, without the gateway and the authorizer before them.
 fn functions(app: &App) -> HashMap<String, Handler> {
-    in_process(|_| {
-        let queue = format!("{}/000000000000/PushQueue", app.local().queue_url());
-        let push_service = format!("http://{}", app.push_service.address());
-        [
-            ("AWS_REGION", "eu-central-1"),
-            ("AWS_ACCESS_KEY_ID", "tests"),
-            ("AWS_SECRET_ACCESS_KEY", "tests"),
-            ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
-            ("AWS_ENDPOINT_URL_SQS", app.local().queue_url()),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.local().secrets_url()),
-            ("KEYS_TABLE", "KeysTable"),
-            ("CHANNELS_TABLE", "ChannelsTable"),
-            ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
-            ("PUSHES_TABLE", "PushesTable"),
-            ("QUEUE_URL", &queue),
-            ("PUSH_HOSTS", &push_service),
-            ("VAPID_SECRET", "VapidSecret"),
-            ("VAPID_SUBJECT", "mailto:admin@example.com"),
-            ("CONSOLE_ORIGIN", "http://localhost:3000"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
-    })
+    in_process(|_| app.environment(app.local().dynamodb_url()))
 }
 
 /// One request to a function: its logical id, its route, its path parameters and its body.

@@ -82,7 +82,7 @@ impl Authorizer {
         let answer =
             answer.map(|answer| serde_json::to_value(answer).expect("JSON")).map_err(|failure| failure.to_string());
         let calls = self.proxy.take_calls();
-        (answer, calls.into_iter().map(|call| (call.operation, call.status, call.write_units)).collect())
+        (answer, calls.into_iter().map(|call| (call.operation, call.status, call.units)).collect())
     }
 }
 

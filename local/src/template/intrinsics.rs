@@ -173,6 +173,9 @@ impl Names<'_> {
             ("AWS::DynamoDB::Table", "Arn") => {
                 format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{}", self.name(resource, "TableName")?)
             }
+            ("AWS::SecretsManager::Secret", "Id") => {
+                format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", self.name(resource, "Name")?)
+            }
             ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{resource}")
             }

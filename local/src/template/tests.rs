@@ -30,10 +30,20 @@ Resources:
         List: {Type: Api, Properties: {Path: /pushes, Method: get, RestApiId: !Ref Api}}
         Ask: {Type: Api, Properties: {Path: /push, Method: OPTIONS, RestApiId: !Ref Api, Auth: {Authorizer: NONE}}}
   Absent: {Type: AWS::Serverless::Function, Condition: Never}
+  DeliverRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyName: own
+          PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: [dynamodb:GetItem, dynamodb:Query], Resource: !GetAtt Table.Arn}
+              - {Effect: Allow, Action: sqs:SendMessage, Resource: [!GetAtt Work.Arn]}
   Deliver:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: deliver-it}}
     Properties:
+      Role: !GetAtt DeliverRole.Arn
       Events:
         Work:
           Type: SQS
@@ -71,6 +81,11 @@ fn a_template_is_read_whole() {
     assert_eq!(send.environment["QUEUE_URL"], "http://q/000000000000/Work");
     assert_eq!(send.environment["LOG_LEVEL"], "info");
     assert_eq!(template.functions["Deliver"].name, "deliver-it");
+    let may = |function: &str| -> Vec<String> {
+        template.roles[function].iter().map(|it| format!("{} {}", it.action, last_part(&it.resource))).collect()
+    };
+    assert_eq!(may("Deliver"), ["dynamodb:GetItem table/Table", "dynamodb:Query table/Table", "sqs:SendMessage Work"]);
+    assert!(may("SendPush").is_empty());
     let source = &template.event_sources[0];
     assert_eq!((source.queue.as_str(), source.batch_size, source.concurrency), ("Work", 5, 3));
     assert!(source.reports_failures);
@@ -89,6 +104,7 @@ fn a_broken_template_says_what_is_wrong() {
         ("!Ref Table", "!Ref Tabel", "Tabel"),
         ("!GetAtt Authorizer.Arn", "!GetAtt Pool.Arn", "Pool"),
         ("Path: /pushes, Method: get", "Path: /push, Method: post", "twice"),
+        ("{Effect: Allow,", "{Effect: Deny,", "cannot judge"),
         ("Type: AWS::Serverless::Api", "Type: AWS::Serverless::HttpApi", "AWS::Serverless::Api"),
         ("DefaultAuthorizer: People", "DefaultAuthorizer: Persons", "Persons"),
     ] {

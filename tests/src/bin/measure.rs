@@ -1,7 +1,7 @@
 //! The measuring programs: each takes its count, prints what it found, and fails if it is not what was promised.
 
 use clap::{Parser, Subcommand};
-use tests::measure::{lost_answers, malformed, revocation, startup, usage};
+use tests::measure::{cost, lost_answers, malformed, revocation, startup, usage};
 
 #[derive(Parser)]
 #[command(about = "Measures what Pushgate promises, and fails where it is not kept")]
@@ -34,6 +34,11 @@ enum What {
         #[arg(long, default_value_t = 20_261_123)]
         seed: u64,
     },
+    /// What one push costs at the tables and the queue, from the authorizer's write to the last result.
+    Cost {
+        #[arg(default_value_t = 1_000)]
+        recipients: usize,
+    },
     /// `cargo run` from a built tree to the first answered request.
     Startup {
         #[arg(default_value_t = 5)]
@@ -48,6 +53,7 @@ async fn main() {
         What::LostAnswers { calls } => lost_answers::run(calls).await,
         What::Revocation { trials } => revocation::run(trials).await,
         What::Malformed { requests, seed } => malformed::run(requests, seed).await,
+        What::Cost { recipients } => cost::run(recipients).await,
         What::Startup { starts } => startup::run(starts).await,
     }
 }
