@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    StartError, authorizers::Authorizer, gateway_responses::GatewayResponses, queue::QueueSettings, route::Routes,
+    StartError, access_log::AccessLog, authorizers::Authorizer, gateway_responses::GatewayResponses,
+    queue::QueueSettings, route::Routes,
 };
 use intrinsics::{Names, long_form, text};
 
@@ -46,6 +47,8 @@ pub(crate) struct Template {
     pub(crate) routes: Routes,
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
     pub(crate) responses: GatewayResponses,
+    /// How each request is logged.
+    pub(crate) access_log: Option<AccessLog>,
     pub(crate) functions: BTreeMap<String, Function>,
     /// `CreateTable`'s input for each table, and the attribute that ends an item's life.
     pub(crate) tables: Vec<(Value, Option<String>)>,
@@ -93,6 +96,8 @@ impl<'a> Reader<'a> {
             self.names.resolve(value).map_err(|reason| format!("{api}: {reason}"))
         };
         let auth = property("/Auth")?;
+        let access_log = AccessLog::find(&properties["AccessLogSetting"]).unwrap_or(&Value::Null);
+        let access_log = self.names.resolve(access_log)?;
         let authorizers = auth["Authorizers"].as_object().into_iter().flatten();
         let authorizers: BTreeMap<_, _> = authorizers
             .map(|(name, settings)| Ok((name.clone(), Authorizer::read(name, settings)?)))
@@ -103,6 +108,7 @@ impl<'a> Reader<'a> {
             routes: Routes::default(),
             authorizers,
             responses: GatewayResponses::read(&property("/GatewayResponses")?)?,
+            access_log: access_log.as_str().map(AccessLog::new),
             functions: BTreeMap::new(),
             tables: Vec::new(),
             queues: Vec::new(),
