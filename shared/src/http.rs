@@ -1,8 +1,9 @@
 //! The hall: REST API events come in as typed requests, answers go out. Events are read leniently, so that no odd header
 //! of a stranger can make the parsing itself fail.
 
+mod serve;
+
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,6 +15,9 @@ use crate::caller::Caller;
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::problem::Problem;
+use crate::push::PushId;
+
+pub use serve::serve;
 
 /// The stage, under which every route lies.
 pub const STAGE: &str = "/v1";
@@ -169,6 +173,8 @@ pub struct Reply {
     status: u16,
     headers: BTreeMap<&'static str, String>,
     body: String,
+    /// The push that was made, for the log.
+    push: Option<PushId>,
 }
 
 impl Reply {
@@ -189,7 +195,7 @@ impl Reply {
 
     /// 204, with nothing.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: BTreeMap::new(), body: String::new() }
+        Self { status: 204, headers: BTreeMap::new(), body: String::new(), push: None }
     }
 
     /// Tells every cache to keep nothing of it: it holds a secret.
@@ -205,6 +211,13 @@ impl Reply {
         self
     }
 
+    /// Of a request that made this push: the log names it.
+    #[must_use]
+    pub fn of_push(mut self, push: &PushId) -> Self {
+        self.push = Some(push.clone());
+        self
+    }
+
     fn at(self, location: &str) -> Self {
         self.header("Location", format!("{STAGE}{location}"))
     }
@@ -212,7 +225,8 @@ impl Reply {
     fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
             Ok(body) => {
-                Self { status, headers: BTreeMap::from([("Content-Type", "application/json".to_owned())]), body }
+                let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
+                Self { status, headers, body, push: None }
             }
             Err(_) => unreachable!("what we answer serializes"),
         }
@@ -220,7 +234,7 @@ impl Reply {
 
     fn refusal(problem: &Problem, request_id: &str) -> Self {
         let headers = BTreeMap::from([("Content-Type", "application/problem+json".to_owned())]);
-        let reply = Self { status: problem.row().status, headers, body: problem.body(request_id) };
+        let reply = Self { status: problem.row().status, headers, body: problem.body(request_id), push: None };
         match problem.retry_after() {
             Some(seconds) => reply.header("Retry-After", seconds.to_string()),
             None => reply,
@@ -241,33 +255,6 @@ pub fn cross_origin(resource: &str, config: &Config) -> Vec<(&'static str, Strin
         ("Access-Control-Expose-Headers", "Location, Retry-After, WWW-Authenticate".to_owned()),
         ("Vary", "Origin".to_owned()),
     ]
-}
-
-/// Runs a handler on a Lambda event: the one place where a refusal becomes an answer and a failure is logged.
-pub async fn serve<F>(event: Value, config: &Config, handler: impl FnOnce(Request) -> F) -> Value
-where
-    F: Future<Output = Result<Reply, Problem>>,
-{
-    let started = Instant::now();
-    let request = Request::from_event(event);
-    let (request_id, resource) = (request.id.clone(), request.resource.clone());
-
-    // Boxed, or the compiler gives up on the layout of so many nested futures.
-    let mut reply = match Box::pin(handler(request)).await {
-        Ok(reply) => reply,
-        Err(problem) => {
-            if let Some(cause) = problem.cause() {
-                tracing::error!(request_id, resource, code = problem.row().code, cause = chain(cause), "failed");
-            }
-            Reply::refusal(&problem, &request_id)
-        }
-    };
-    for (name, value) in cross_origin(&resource, config) {
-        reply = reply.header(name, value);
-    }
-    tracing::info!(request_id, resource, status = reply.status, millis = started.elapsed().as_millis(), "answered");
-
-    reply.into_event()
 }
 
 /// An error and what caused it, in one line.

@@ -26,6 +26,7 @@ mod strict_json;
 
 pub mod aws;
 pub mod config;
+pub mod event;
 pub mod log;
 pub mod queue;
 pub mod vapid_secret;

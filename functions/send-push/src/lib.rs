@@ -85,7 +85,7 @@ pub async fn handle(store: &Store, queue: &Queue, request: Request) -> Result<Re
 
     let accepted =
         Accepted { id: &push.id, status: push.progress, audience: push.audience.shown(), bytes, created_at: now };
-    Ok(Reply::accepted(&format!("/push/{}", push.id.as_str()), &accepted))
+    Ok(Reply::accepted(&format!("/push/{}", push.id.as_str()), &accepted).of_push(&push.id))
 }
 
 /// The audience of a decision. Only a key that reaches everyone learns which channels do not exist.

@@ -113,12 +113,7 @@ def every_alarm_looks_at_dimensions_that_exist(s):
             yield f"{name} {text(sorted(dimensions))}"
 
 
-def forget_a_table(s):
-    kept = [it for it in s["TableThrottles"]["Metrics"] if it["Id"] != "pushes_write"]
-    s["TableThrottles"]["Metrics"] = kept
-
-
-@assertion(forget_a_table)
+@assertion(lambda s: s.resources.pop("PushesWritesThrottled"))
 def every_table_is_watched_for_throttling(s):
     of_tables = [(metric, it) for _, namespace, metric, it in metrics(s) if namespace == "AWS/DynamoDB"]
     watched = {(target(it.get("TableName")), metric) for metric, it in of_tables}
@@ -128,7 +123,7 @@ def every_table_is_watched_for_throttling(s):
                 yield f"{table} {metric}"
 
 
-@assertion(lambda s: s["TableThrottles"]["Metrics"][0].update(Expression="SUM([keys_read])"))
+@assertion(lambda s: s["NewAuthorizerFaults"]["Metrics"][0].update(Expression="errors"), variants=("on",))
 def every_metric_of_an_alarm_counts(s):
     for name, it in alarms(s).items():
         shown = [one for one in it.get("Metrics", []) if one.get("ReturnData", True)]
