@@ -21,8 +21,8 @@ struct Lossy {
 impl Lossy {
     async fn start(app: &App, fate: Fate) -> Self {
         let lose = Arc::new(AtomicUsize::new(0));
-        let wire = Proxy::losing_transactions(app.local().dynamodb_url(), fate, &lose).await;
-        let config = app.config(&wire.url());
+        let wire = Proxy::losing_transactions(app.laptop().dynamodb_url(), fate, &lose).await;
+        let config = app.laptop().config(&wire.url());
         let store = Store::connect(&config).expect("a store");
 
         Self { config, store, lose, _wire: wire }
