@@ -5,12 +5,13 @@ import re
 
 from assertion import assertion
 from stack import references, target, text
+from translate import SOURCE
 
-# The metrics of our functions, with the dimensions that each has.
-EMITTED = {
-    name: [{"Stack"}]
-    for name in ("Authorised", "Ambiguous", "Delivered", "Gone", "Failed", "SignatureRefused", "Retried")
-} | {"Refused": [{"Stack"}, {"Stack", "Code"}]}
+# The metrics of our functions, as the functions' code lists them, with the dimensions that each has.
+CODE = SOURCE.parents[1] / "shared/src/log/metrics.rs"
+(LIST,) = re.findall(r"METRICS: \[&str; \d+\] =\s*\[(.*?)\];", CODE.read_text(encoding="utf-8"), re.DOTALL)
+EMITTED = {name: [{"Stack"}] for name in re.findall(r'"(\w+)"', LIST)}
+EMITTED["Refused"].append({"Stack", "Code"})
 
 # The dimensions of AWS's own metrics, as its documents name them.
 DIMENSIONS = {
