@@ -1,4 +1,4 @@
-"""Two admins, two members and a stranger, signed in to as many fresh accounts as the suite needs, and removed at the end.
+"""Two admins, two members and a stranger, signed in to as many fresh accounts as the suite needs, and removed again.
 
 An ID token says which account its person had when he signed in. So five people are enough: each is given an account and
 signed in, and then the next account.

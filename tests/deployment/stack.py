@@ -1,6 +1,5 @@
 """The stack of infra/template.yaml: built for this machine, deployed by SAM, and asked for what it made."""
 
-import json
 import platform
 import subprocess
 from pathlib import Path
@@ -50,34 +49,11 @@ def build() -> None:
     subprocess.run([ROOT / "tools/build"], check=True)
 
 
-def over_several_metrics(resource: dict) -> bool:
-    """Whether it is an alarm that MiniStack refuses the whole stack for."""
-    alarm = resource["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in resource
-    return alarm and "Metrics" in resource["Properties"]
-
-
-def deployable(folder: Path) -> Path:
-    """What was built, in this folder, without what MiniStack refuses; it says what that is."""
-    template = yaml_parse((BUILT / "template.yaml").read_text())
-    resources = template["Resources"]
-    refused = sorted(name for name, resource in resources.items() if over_several_metrics(resource))
-    for name in refused:
-        del resources[name]
-    if refused:
-        print(f"Not deployed, since MiniStack has no alarms over several metrics: {', '.join(refused)}")
-    for resource in resources.values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = str(BUILT / resource["Properties"]["CodeUri"])
-    file = folder / "template.json"
-    file.write_text(json.dumps(template))
-    return file
-
-
 def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
     """Deploys what was built, as an owner would, to the emulator."""
     overrides = [f"{key}={value}" for key, value in ({"Architecture": ARCHITECTURE} | parameters).items()]
     command = [
-        SAM, "deploy", "--template-file", deployable(emulator.folder), "--stack-name", name, "--resolve-s3",
+        SAM, "deploy", "--template-file", BUILT / "template.yaml", "--stack-name", name, "--resolve-s3",
         "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
         "--parameter-overrides", *overrides,
     ]

@@ -27,12 +27,18 @@ def clean_up_when_told_to_end() -> None:
         signal.signal(each, lambda number, _: sys.exit(128 + number))
 
 
+def say_what_fails(line: str) -> None:
+    """Prints what the suite says, but for the tests that pass."""
+    if not line.endswith(" ... ok\n"):
+        print(line, end="")
+
+
 class Suite:
     """The suite's program, built."""
 
     def __init__(self) -> None:
-        command = ["cargo", "test", "--locked", "-p", "tests", "--test", "suite", "--no-run", "--message-format", "json"]
-        built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        command = "cargo test --locked -p tests --test suite --no-run --message-format json"
+        built = subprocess.run(command.split(), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
         messages = (json.loads(line) for line in built.stdout.splitlines())
         self._program = next(
             message["executable"]
@@ -55,7 +61,8 @@ class Suite:
             program = subprocess.Popen(
                 [self._program, "--exact", f"--test-threads={THREADS}", *names],
                 cwd=ROOT / "tests",
-                env=os.environ | {"PUSHGATE_DEPLOYMENT": str(file)},
+                # A snapshot that differs is a failure here, and nothing to be reviewed.
+                env=os.environ | {"PUSHGATE_DEPLOYMENT": str(file), "INSTA_UPDATE": "no"},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -80,11 +87,12 @@ class Suite:
         skipped = self.left_out.here(description)
         names = [name for name in self.names if name not in skipped]
         began = time.monotonic()
-        results, notes = self._run(description, names, lambda line: print(line, end="") if " ... ok" not in line else None)
+        results, notes = self._run(description, names, say_what_fails)
         seconds = time.monotonic() - began
         passed = sum(results.values())
+        failed, left = len(names) - passed, len(skipped)
 
-        print(f"{description['url']}: {passed} passed, {len(names) - passed} failed, {len(skipped)} left out, {seconds:.0f} s")
+        print(f"{description['url']}: {passed} passed, {failed} failed, {left} left out, {seconds:.0f} s")
         print("Tests left out whole:")
         self._say_why(skipped.values())
         print("Tests that ran but for a part:")

@@ -1,4 +1,4 @@
-"""tools/suite-at: runs the suite against a deployment: a stack of yours, or an address with the tokens of its people."""
+"""tools/suite-at: runs the suite against a deployment: a stack of yours, or an address with its people's tokens."""
 
 import argparse
 import json
