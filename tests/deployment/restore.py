@@ -1,0 +1,126 @@
+"""tools/restore: copies from a restored table what the stack's own table lacks; what is there is never overwritten."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import boto3
+from botocore.exceptions import ClientError
+
+from stack import Stack
+
+# The two attributes that name an item of each table.
+NAMES = {
+    "KeysTable": ("account", "id"),
+    "ChannelsTable": ("account", "slug"),
+    "SubscriptionsTable": ("pk", "sk"),
+    "PushesTable": ("pk", "sk"),
+}
+# Nobody may revoke what is not there, so a key that comes back could be one that was deleted on purpose.
+INACTIVE = {"status": {"S": "inactive"}}
+
+
+class Restore:
+    """Copies items of `source` into one table of a stack; with `dry_run` it only counts them."""
+
+    def __init__(self, stack: Stack, source: str, target: str, dry_run: bool) -> None:
+        self._db = stack.client("dynamodb")
+        self._tables = stack.resources("AWS::DynamoDB::Table")
+        self._source, self._target, self._dry_run = source, target, dry_run
+        named = self._db.describe_table(TableName=source)["Table"]["KeySchema"]
+        if tuple(each["AttributeName"] for each in named) != NAMES[target] or source in self._tables.values():
+            raise SystemExit(f"{source} is no table that {target} was restored to")
+
+    def _items(self, table: str) -> Iterator[dict]:
+        for page in self._db.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            yield from page["Items"]
+
+    def _live(self, key: dict) -> dict | None:
+        return self._db.get_item(TableName=self._tables[self._target], Key=key, ConsistentRead=True).get("Item")
+
+    def _copy(self, item: dict) -> str:
+        key = {name: item[name] for name in NAMES[self._target]}
+        if self._dry_run:
+            return "there already" if self._live(key) else "to copy"
+        if self._target == "KeysTable":
+            item = item | INACTIVE | {"updated_at": {"N": str(time.time_ns() // 1_000_000)}}
+        try:
+            self._db.put_item(
+                TableName=self._tables[self._target], Item=item,
+                ConditionExpression="attribute_not_exists(#name)", ExpressionAttributeNames={"#name": next(iter(key))},
+            )
+        except self._db.exceptions.ConditionalCheckFailedException:
+            return "there already"
+        return "copied"
+
+    def _still_a_member(self, membership: dict) -> bool:
+        account, _, channel = membership["pk"]["S"].partition("#")
+        key = {"pk": {"S": account}, "sk": membership["sk"]}
+        record = self._live(key)
+        if record is None and self._dry_run:
+            record = self._db.get_item(TableName=self._source, Key=key).get("Item")
+        return record is not None and channel in record["channels"]["M"]
+
+    def run(self) -> Counter:
+        """Copies; answers how many items came to what."""
+        counts, memberships = Counter(), []
+        for item in self._items(self._source):
+            if self._target == "SubscriptionsTable" and "#" in item["pk"]["S"]:
+                memberships.append(item)
+            else:
+                counts[self._copy(item)] += 1
+        # A subscription that has left a channel since stays out of it, so its record decides, which is there by now.
+        for item in memberships:
+            counts[self._copy(item) if self._still_a_member(item) else "left its channel"] += 1
+        return counts
+
+    def count_keys(self) -> int:
+        """Makes each channel say how many keys name it, by which it can or cannot be deleted; answers how many were wrong."""
+        wrong = 0
+        for channel in list(self._items(self._tables["ChannelsTable"])):
+            wrong += self._count_keys_of(channel)
+        return wrong
+
+    def _count_keys_of(self, channel: dict) -> bool:
+        name = {key: channel[key] for key in NAMES["ChannelsTable"]}
+        seen = channel["keys"]["N"]
+        pages = self._db.get_paginator("query").paginate(
+            TableName=self._tables["KeysTable"], ConsistentRead=True, KeyConditionExpression="account = :account",
+            FilterExpression="channels.#slug = :id", ExpressionAttributeNames={"#slug": channel["slug"]["S"]},
+            ExpressionAttributeValues={":account": channel["account"], ":id": channel["id"]}, Select="COUNT",
+        )
+        counted = str(sum(page["Count"] for page in pages))
+        if counted == seen:
+            return False
+        try:
+            self._db.update_item(
+                TableName=self._tables["ChannelsTable"], Key=name, UpdateExpression="SET #keys = :counted",
+                ConditionExpression="#keys = :seen AND id = :id", ExpressionAttributeNames={"#keys": "keys"},
+                ExpressionAttributeValues={":counted": {"N": counted}, ":seen": {"N": seen}, ":id": channel["id"]},
+            )
+        except self._db.exceptions.ConditionalCheckFailedException:
+            raise SystemExit(f"{channel['slug']['S']} of {channel['account']['S']} changed meanwhile: run it again") from None
+        return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", help="the restored table's name")
+    parser.add_argument("target", choices=NAMES, help="the table of the stack that lacks items")
+    parser.add_argument("--stack", default="pushgate", help="the stack's name (pushgate)")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing, and count what would be copied")
+    arguments = parser.parse_args()
+    try:
+        restore = Restore(Stack(arguments.stack, boto3.Session()), arguments.source, arguments.target, arguments.dry_run)
+        counts = restore.run()
+        print(f"{arguments.source}: {', '.join(f'{count} {what}' for what, count in sorted(counts.items())) or 'no items'}")
+        if arguments.target in ("KeysTable", "ChannelsTable") and not arguments.dry_run:
+            print(f"channels whose number of keys was wrong: {restore.count_keys()}")
+    except ClientError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
