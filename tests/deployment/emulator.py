@@ -1,4 +1,5 @@
-"""tools/emulator: deploys the template to MiniStack, runs the suite against it, and leaves nothing behind."""
+"""tools/emulator: deploys the template to MiniStack, runs the suite and the operator's manual on it, and leaves nothing
+behind."""
 
 import argparse
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable
 
 import stack
 from ministack import MiniStack, free_ports
+from operations import operate
 from people import People, people
 from suite import THREADS, Suite, clean_up_when_told_to_end
 
@@ -54,12 +56,13 @@ def main() -> bool:
     parser.add_argument("--built", action="store_true", help="deploy what stands in .aws-sam/build, as it is")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--to-settle", action="store_true", help="print what only AWS can show, each as pass or fail")
+    instead.add_argument("--manual", action="store_true", help="run the manual's commands alone, not the suite")
     instead.add_argument("--stay", action="store_true", help="run nothing, and wait for Ctrl-C: the stack can be tried")
     arguments = parser.parse_args()
     clean_up_when_told_to_end()
 
     began = time.monotonic()
-    suite = Suite()
+    suite = None if arguments.manual else Suite()
     if not arguments.built:
         stack.build()
     push_hosts = [f"127.0.0.1:{port}" for port in free_ports(PUSH_HOSTS)]
@@ -68,9 +71,14 @@ def main() -> bool:
         print(f"Deployed to MiniStack at {emulator.url} ({time.monotonic() - began:.0f} s)", flush=True)
         if arguments.stay:
             return stay(emulator, it)
-        with people(it) as them:
-            run = suite.to_settle if arguments.to_settle else suite.whole
-            passed = run(describe(emulator, it, them, push_hosts))
+        passed = True
+        if suite:
+            with people(it) as them:
+                run = suite.to_settle if arguments.to_settle else suite.whole
+                passed = run(describe(emulator, it, them, push_hosts))
+        # Last, because its last command deletes the stack.
+        if passed and not arguments.to_settle:
+            operate(emulator, it, push_hosts[0])
     print(f"Emulator: {time.monotonic() - began:.0f} s in all")
     return passed
 
