@@ -4,6 +4,7 @@
 pub mod account;
 pub mod caller;
 pub mod channel;
+pub mod history;
 pub mod key;
 pub mod permission;
 pub mod push;

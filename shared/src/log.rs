@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Config;
 
 /// The crates whose words are ours.
-const OURS: [&str; 17] = [
+const OURS: [&str; 19] = [
     "shared",
     "authorizer",
     "create_channel",
@@ -18,6 +18,7 @@ const OURS: [&str; 17] = [
     "delete_key",
     "delete_subscription",
     "deliver",
+    "get_key_history",
     "get_push",
     "get_subscription_config",
     "list_channels",
@@ -25,6 +26,7 @@ const OURS: [&str; 17] = [
     "list_pushes",
     "preflight",
     "put_subscription",
+    "rotate_key",
     "send_push",
     "update_key",
 ];

@@ -7,6 +7,7 @@ mod audience;
 mod authorize;
 mod channels;
 mod delivery;
+mod history;
 mod item;
 mod key_item;
 mod keys;
@@ -47,6 +48,7 @@ pub struct Store {
 /// The tables' names. A function is told only those that it may use; it never asks for another.
 struct Tables {
     keys: String,
+    history: String,
     channels: String,
     subscriptions: String,
     pushes: String,
@@ -65,6 +67,7 @@ impl Store {
             writers: writers::Writers::default(),
             tables: Tables {
                 keys: name("KEYS_TABLE"),
+                history: name("HISTORY_TABLE"),
                 channels: name("CHANNELS_TABLE"),
                 subscriptions: name("SUBSCRIPTIONS_TABLE"),
                 pushes: name("PUSHES_TABLE"),

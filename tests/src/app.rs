@@ -169,6 +169,7 @@ impl App {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.local().secrets_url()),
             ("KEYS_TABLE", "KeysTable"),
             ("CHANNELS_TABLE", "ChannelsTable"),
+            ("HISTORY_TABLE", "HistoryTable"),
             ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
             ("PUSHES_TABLE", "PushesTable"),
             ("QUEUE_URL", &queue),

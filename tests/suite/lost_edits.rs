@@ -44,6 +44,7 @@ impl Lossy {
         let answer = match function {
             "create-key" => serve(event, config, |request| create_key::handle(store, request)).await,
             "update-key" => serve(event, config, |request| update_key::handle(store, request)).await,
+            "rotate-key" => serve(event, config, |request| rotate_key::handle(store, request)).await,
             "delete-key" => serve(event, config, |request| delete_key::handle(store, request)).await,
             "create-channel" => serve(event, config, |request| create_channel::handle(store, request)).await,
             _ => serve(event, config, |request| delete_channel::handle(store, request)).await,

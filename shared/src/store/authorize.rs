@@ -15,7 +15,7 @@ use super::key_item::{self, day_attribute, minute_attribute, permission_word};
 use super::writers::Stale;
 use super::{Error, Store, busy, failed};
 use crate::caller::Caller;
-use crate::key::{Ask, AskedReach, Key, Refusal, Status};
+use crate::key::{Ask, AskedReach, Key, Refusal, Status, Which};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -56,10 +56,11 @@ impl Store {
         let mut writer = self.writers.borrow();
         let mut stale = self.writers.take_stale(secret.key()).without(writer.name());
         let n = writer.next(now);
+        let mut which = Which::Current;
         let (mut unanswered, mut repeats, began) = (0, 0, Instant::now());
 
         loop {
-            let failure = match self.count(secret, ask, now, writer.name(), n, &stale).await? {
+            let failure = match self.count(secret, which, ask, now, writer.name(), n, &stale).await? {
                 Attempt::Landed(image) => {
                     self.writers.remember(secret.key(), &image, now);
                     return through(&image, None);
@@ -74,9 +75,11 @@ impl Store {
                         Err(Refusal::WrongSecret) => return Ok(Verdict::Unknown),
                         Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after)),
                         Err(refusal) => return Ok(Verdict::Refused(refusal)),
-                        Ok(()) if last_write.is_some_and(|last| last > n) => writer.rename(),
+                        // A rotated key's old secret: its use is noted, which is another write.
+                        Ok(found) if found != which => which = found,
+                        Ok(_) if last_write.is_some_and(|last| last > n) => writer.rename(),
                         // Only the pruning was refused: what the image showed has been written since.
-                        Ok(()) => stale = Stale::default(),
+                        Ok(_) => stale = Stale::default(),
                     }
                     (unanswered, repeats) = (0, repeats + 1);
                     Error::Unexpected("the counting write and the judgement differ".into())
@@ -97,10 +100,11 @@ impl Store {
         }
     }
 
-    /// One attempt. All attempts of a request are the same write, but for what they prune.
+    /// One attempt. All attempts of a request are the same write, but for what they prune and which secret they take it for.
     async fn count(
         &self,
         secret: &Secret,
+        which: Which,
         ask: &Ask,
         now: Timestamp,
         writer: &str,
@@ -108,7 +112,10 @@ impl Store {
         stale: &Stale,
     ) -> Result<Attempt, Error> {
         let mut conditions: Vec<String> = [
-            "#hash = :hash",
+            match which {
+                Which::Current => "#hash = :hash",
+                Which::Old => "#hash = :hash AND old_until > :now",
+            },
             "#status = :active",
             "(attribute_not_exists(expires_at) OR expires_at > :now)",
             "contains(#permissions, :permission)",
@@ -124,7 +131,7 @@ impl Store {
             .table_name(&self.tables.keys)
             .key("account", text(secret.account().as_str()))
             .key("id", text(secret.key().as_str()))
-            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_names("#hash", if which == Which::Old { "old_hash" } else { "hash" })
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#permissions", "permissions")
             .expression_attribute_names("#uses", "uses")
@@ -165,9 +172,11 @@ impl Store {
         // A clock that was set back could count what it saw as over.
         let counted = [day_attribute(now.day()), minute_attribute(now.minute())];
         removed.extend(stale.counters.iter().filter(|counter| !counted.contains(counter)).cloned());
-        let change = "SET slots.#writer = :n, last_used_at = :now ADD #uses :one, #day :one, #minute :one";
+        let also = if which == Which::Old { ", old_used_at = :now" } else { "" };
+        let change =
+            format!("SET slots.#writer = :n, last_used_at = :now{also} ADD #uses :one, #day :one, #minute :one");
         let change = match removed.as_slice() {
-            [] => change.to_owned(),
+            [] => change,
             removed => format!("{change} REMOVE {}", removed.join(", ")),
         };
 
