@@ -38,6 +38,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
             "GetKeyHistory",
             with_store("GetKeyHistory", |s, r| Box::pin(async move { get_key_history::handle(&s, r).await })),
         ),
+        ("ExplainKey", with_store("ExplainKey", |s, r| Box::pin(async move { explain_key::handle(&s, r).await }))),
         ("DeleteKey", with_store("DeleteKey", |s, r| Box::pin(async move { delete_key::handle(&s, r).await }))),
         (
             "CreateChannel",

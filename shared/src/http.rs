@@ -2,6 +2,7 @@
 //! of a stranger can make the parsing itself fail.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -26,6 +27,7 @@ pub struct Request {
     /// The gateway's id of it, which the answer and the log repeat.
     pub id: String,
     body: String,
+    headers: Map<String, Value>,
     path: Map<String, Value>,
     query: Map<String, Value>,
     authorizer: Map<String, Value>,
@@ -41,10 +43,33 @@ impl Request {
             resource: text(&event["resource"]),
             id: text(&event["requestContext"]["requestId"]),
             body: text(&event["body"]),
+            headers: object(event["multiValueHeaders"].take()),
             path: object(event["pathParameters"].take()),
             query: object(event["queryStringParameters"].take()),
             authorizer: object(event["requestContext"]["authorizer"].take()),
         }
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// A header that stands at most once, if it is there.
+    fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let named = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let mut values = named.filter_map(|(_, values)| values.as_array()).flatten().filter_map(Value::as_str);
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Problem::InvalidParameter(format!("{name} was sent more than once"))),
+            (value, None) => Ok(value),
+        }
+    }
+
+    /// A header that parses itself, if it is there.
+    pub fn header_as<T: TryFrom<String, Error: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let parse = |text: &str| T::try_from(text.to_owned());
+        let wrong = |mistake| Problem::InvalidParameter(format!("{name} {mistake}"));
+        self.header(name)?.map(parse).transpose().map_err(wrong)
     }
 
     /// A parameter of the path that is not what it should be names nothing: 404.

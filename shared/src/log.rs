@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Config;
 
 /// The crates whose words are ours.
-const OURS: [&str; 19] = [
+const OURS: [&str; 20] = [
     "shared",
     "authorizer",
     "create_channel",
@@ -18,6 +18,7 @@ const OURS: [&str; 19] = [
     "delete_key",
     "delete_subscription",
     "deliver",
+    "explain_key",
     "get_key_history",
     "get_push",
     "get_subscription_config",

@@ -12,6 +12,7 @@ mod item;
 mod key_item;
 mod keys;
 mod pushes;
+mod sends;
 mod subscriptions;
 mod transaction;
 mod writers;
@@ -34,6 +35,7 @@ pub use authorize::Verdict;
 pub use channels::{Added, Removed};
 pub use delivery::{Claim, Finished, Outcome};
 pub use keys::Edited;
+pub use sends::{NamedSend, SendClaim};
 pub use subscriptions::{Found, Memberships};
 
 /// The tables of one deployment.

@@ -60,7 +60,7 @@ impl Store {
         let (mut unanswered, mut repeats, began) = (0, 0, Instant::now());
 
         loop {
-            let failure = match self.count(secret, which, ask, now, writer.name(), n, &stale).await? {
+            let failure = match self.count((secret, which), ask, now, writer.name(), n, &stale).await? {
                 Attempt::Landed(image) => {
                     self.writers.remember(secret.key(), &image, now);
                     return through(&image, None);
@@ -103,8 +103,7 @@ impl Store {
     /// One attempt. All attempts of a request are the same write, but for what they prune and which secret they take it for.
     async fn count(
         &self,
-        secret: &Secret,
-        which: Which,
+        (secret, which): (&Secret, Which),
         ask: &Ask,
         now: Timestamp,
         writer: &str,
