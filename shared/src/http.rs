@@ -1,6 +1,8 @@
 //! The hall: REST API events come in as typed requests, answers go out. Events are read leniently, so that no odd header
 //! of a stranger can make the parsing itself fail.
 
+mod precondition;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Instant;
@@ -14,10 +16,17 @@ use crate::account::{Account, Author};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::fields::Fields;
+use crate::key::Quota;
 use crate::problem::Problem;
+
+pub use precondition::Precondition;
 
 /// The stage, under which every route lies.
 pub const STAGE: &str = "/v1";
+
+/// What a page of another origin may read of an answer.
+const EXPOSED: &str =
+    "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate";
 
 /// A request, as API Gateway's REST API hands it to a function.
 #[derive(Clone, Debug)]
@@ -55,10 +64,14 @@ impl Request {
         &self.body
     }
 
+    fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
+        named.filter_map(|(_, values)| values.as_array()).flatten().filter_map(Value::as_str)
+    }
+
     /// A header that stands at most once, if it is there.
     fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let named = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        let mut values = named.filter_map(|(_, values)| values.as_array()).flatten().filter_map(Value::as_str);
+        let mut values = self.header_values(name);
         match (values.next(), values.next()) {
             (_, Some(_)) => Err(Problem::InvalidParameter(format!("{name} was sent more than once"))),
             (value, None) => Ok(value),
@@ -70,6 +83,11 @@ impl Request {
         let parse = |text: &str| T::try_from(text.to_owned());
         let wrong = |mistake| Problem::InvalidParameter(format!("{name} {mistake}"));
         self.header(name)?.map(parse).transpose().map_err(wrong)
+    }
+
+    /// What `If-Match` says must be so.
+    pub fn precondition(&self) -> Result<Precondition, Problem> {
+        Precondition::parse(self.header_values("If-Match"))
     }
 
     /// A parameter of the path that is not what it should be names nothing: 404.
@@ -230,6 +248,12 @@ impl Reply {
         self
     }
 
+    /// With the tag of the key that it shows.
+    #[must_use]
+    pub fn tagged(self, revision: &str) -> Self {
+        self.header("ETag", precondition::tag(revision))
+    }
+
     fn at(self, location: &str) -> Self {
         self.header("Location", format!("{STAGE}{location}"))
     }
@@ -257,13 +281,25 @@ impl Reply {
     }
 }
 
+/// What is left of the limits of a request's key (draft-ietf-httpapi-ratelimit-headers-10); nothing for a key without any.
+fn rate_limits(request: &Request) -> Vec<(&'static str, String)> {
+    let quotas = Caller::from_context(&request.authorizer).map(|caller| caller.quotas).unwrap_or_default();
+    if quotas.is_empty() {
+        return Vec::new();
+    }
+    let list = |item: fn(&Quota) -> String| quotas.iter().map(item).collect::<Vec<_>>().join(", ");
+    let policy = list(|it| format!("\"{}\";q={};w={}", it.period.name(), it.limit, it.period.seconds()));
+    let left = list(|it| format!("\"{}\";r={};t={}", it.period.name(), it.left, it.resets_in));
+    vec![("RateLimit-Policy", policy), ("RateLimit", left)]
+}
+
 /// The headers by which a browser lets a page read the answer: any origin on the routes that a page calls with a
 /// publishable key, the console's on all others.
 pub fn cross_origin(resource: &str, config: &Config) -> Vec<(&'static str, String)> {
     let origin = if resource.starts_with("/subscriptions") { "*" } else { &config.console_origin };
     vec![
         ("Access-Control-Allow-Origin", origin.to_owned()),
-        ("Access-Control-Expose-Headers", "Location, Retry-After, WWW-Authenticate".to_owned()),
+        ("Access-Control-Expose-Headers", EXPOSED.to_owned()),
         ("Vary", "Origin".to_owned()),
     ]
 }
@@ -276,6 +312,7 @@ where
     let started = Instant::now();
     let request = Request::from_event(event);
     let (request_id, resource) = (request.id.clone(), request.resource.clone());
+    let rate_limits = rate_limits(&request);
 
     // Boxed, or the compiler gives up on the layout of so many nested futures.
     let mut reply = match Box::pin(handler(request)).await {
@@ -287,7 +324,7 @@ where
             Reply::refusal(&problem, &request_id)
         }
     };
-    for (name, value) in cross_origin(&resource, config) {
+    for (name, value) in cross_origin(&resource, config).into_iter().chain(rate_limits) {
         reply = reply.header(name, value);
     }
     tracing::info!(request_id, resource, status = reply.status, millis = started.elapsed().as_millis(), "answered");

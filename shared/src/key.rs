@@ -149,6 +149,47 @@ pub struct Limits {
     pub per_day: Option<u32>,
 }
 
+/// One of a key's limits, and how much of it is left.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Quota {
+    /// Over what time it counts.
+    pub period: Period,
+    /// So many uses in all.
+    pub limit: u32,
+    /// So many are left.
+    pub left: u32,
+    /// Seconds until it is whole again, at least 1.
+    pub resets_in: i64,
+}
+
+/// The time over which a limit counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// A minute of the clock.
+    Minute,
+    /// A UTC day.
+    Day,
+}
+
+impl Period {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+
+    /// How long it is.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Minute => 60,
+            Self::Day => 86_400,
+        }
+    }
+}
+
 /// How often a key was used: one for each request that was let through.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
@@ -344,17 +385,25 @@ impl Key {
         self.old_secret.as_ref().filter(|old| old.valid_until > now)
     }
 
-    fn within_limits(&self, now: Timestamp) -> Result<(), Refusal> {
-        let used = |counts: &BTreeMap<i64, u64>, at| counts.get(&at).copied().unwrap_or(0);
-        let over = |limit: Option<u32>, used: u64| limit.is_some_and(|limit| used >= u64::from(limit));
+    /// The key's limits, the one first that holds longest, and what is left of them.
+    pub fn quotas(&self, now: Timestamp) -> Vec<Quota> {
+        let quota = |period, limit: Option<u32>, counts: &BTreeMap<i64, u64>, at, resets_in| {
+            let used = counts.get(&at).copied().unwrap_or(0);
+            let left = |limit: u32| u32::try_from(u64::from(limit).saturating_sub(used)).unwrap_or(limit);
+            limit.map(|limit| Quota { period, limit, left: left(limit), resets_in })
+        };
+        let day = (Period::Day, self.limits.per_day, &self.usage.days, now.day(), now.seconds_left_in_day());
+        let minute =
+            (Period::Minute, self.limits.per_minute, &self.usage.minutes, now.minute(), now.seconds_left_in_minute());
+        let quotas = [day, minute].map(|(period, limit, counts, at, left)| quota(period, limit, counts, at, left));
+        quotas.into_iter().flatten().collect()
+    }
 
-        if over(self.limits.per_day, used(&self.usage.days, now.day())) {
-            return Err(Refusal::RateLimited { retry_after: now.seconds_left_in_day() });
+    fn within_limits(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.quotas(now).iter().find(|quota| quota.left == 0) {
+            Some(quota) => Err(Refusal::RateLimited { retry_after: quota.resets_in }),
+            None => Ok(()),
         }
-        if over(self.limits.per_minute, used(&self.usage.minutes, now.minute())) {
-            return Err(Refusal::RateLimited { retry_after: now.seconds_left_in_minute() });
-        }
-        Ok(())
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         let event = Event::new(Action::Created, &admin.author, None, Some(&key), now);
         if store.add_key(&key, &event).await? == Edited::Done {
             let issued = answers::issued(&secret, &key, now);
-            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store());
+            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store().tagged(&key.revision));
         }
     }
     Err(Problem::EditConflict)

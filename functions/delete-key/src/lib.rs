@@ -15,11 +15,13 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
+    let precondition = request.precondition()?;
 
     for _ in 0..TRIES {
-        let key = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
-        let event = Event::new(Action::Deleted, &admin.author, Some(&key), None, now);
-        if store.delete_key(&key, &event).await? == Edited::Done {
+        let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
+        let event = Event::new(Action::Deleted, &admin.author, Some(&before), None, now);
+        if store.delete_key(&before, &event).await? == Edited::Done {
             return Ok(Reply::nothing());
         }
     }

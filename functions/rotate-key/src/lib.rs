@@ -19,15 +19,17 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
+    let precondition = request.precondition()?;
     let overlap = read(&request)?;
     let secret = Secret::generate(&admin.account, &id);
 
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
         let after = before.rotated(&secret, overlap, random::base62(8), now);
         let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), now);
         if store.rotate_key(&before, &after, &event).await? == Edited::Done {
-            return Ok(Reply::ok(&answers::issued(&secret, &after, now)).no_store());
+            return Ok(Reply::ok(&answers::issued(&secret, &after, now)).no_store().tagged(&after.revision));
         }
     }
     Err(Problem::EditConflict)

@@ -37,16 +37,23 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
+    let mut precondition = request.precondition()?;
     let changes = read(&request, now)?;
 
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
         let after = changed(store, &admin.account, &before, &changes, now).await?;
         let step = first_step(&before, &after);
         let next = step.as_ref().unwrap_or(&after);
         let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), now);
-        if store.edit_key(&before, next, &event).await? == Edited::Done && step.is_none() {
-            return Ok(Reply::ok(&answers::key(&after, now)));
+        if store.edit_key(&before, next, &event).await? == Edited::Raced {
+            continue;
+        }
+        match step {
+            None => return Ok(Reply::ok(&answers::key(&after, now)).tagged(&after.revision)),
+            // The rest is of what this step has made.
+            Some(step) => precondition = precondition.after(&step.revision),
         }
     }
     Err(Problem::EditConflict)

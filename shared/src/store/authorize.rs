@@ -63,17 +63,17 @@ impl Store {
             let failure = match self.count((secret, which), ask, now, writer.name(), n, &stale).await? {
                 Attempt::Landed(image) => {
                     self.writers.remember(secret.key(), &image, now);
-                    return through(&image, None);
+                    return through(&image, None, now);
                 }
                 Attempt::Refused(None) => return Ok(Verdict::Unknown),
                 Attempt::Refused(Some(image)) => {
                     let last_write = key_item::slots(&image).get(writer.name()).copied();
                     if last_write == Some(n) {
-                        return through(&image, None);
+                        return through(&image, None, now);
                     }
                     match key_item::from_item(&image)?.judge(&secret.hash(), ask, now) {
                         Err(Refusal::WrongSecret) => return Ok(Verdict::Unknown),
-                        Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after)),
+                        Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after), now),
                         Err(refusal) => return Ok(Verdict::Refused(refusal)),
                         // A rotated key's old secret: its use is noted, which is another write.
                         Ok(found) if found != which => which = found,
@@ -228,9 +228,11 @@ fn attempt(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<
 }
 
 /// The verdict of a request that passes, by the item as the deciding write saw it.
-fn through(image: &Item, retry_after: Option<i64>) -> Result<Verdict, Error> {
-    let Key { account, id, scope, .. } = key_item::from_item(image)?;
-    Ok(Verdict::Through(Caller { account, key: id, scope, retry_after }))
+fn through(image: &Item, retry_after: Option<i64>, now: Timestamp) -> Result<Verdict, Error> {
+    let key = key_item::from_item(image)?;
+    let quotas = key.quotas(now);
+    let Key { account, id, scope, .. } = key;
+    Ok(Verdict::Through(Caller { account, key: id, scope, retry_after, quotas }))
 }
 
 /// A short wait that grows: the item is busy with somebody else's transaction.
