@@ -342,13 +342,24 @@ impl Key<'_> {
         self.app.send(with_body(request, body)).await
     }
 
+    /// The same key, with another of its secrets.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self { secret: secret.to_owned(), ..self.clone() }
+    }
+
     /// Ends its time in the store: over HTTP an end lies in the future.
     pub async fn expire(&self) {
-        let past = Timestamp::now().plus_seconds(-1).millis();
+        self.set("expires_at", Timestamp::now().plus_seconds(-1)).await;
+    }
+
+    /// Sets a moment of it in the store.
+    pub async fn set(&self, attribute: &str, moment: Timestamp) {
         let update = self.app.dynamodb().update_item().table_name("KeysTable");
         let update = update.key("account", AttributeValue::S("acme".to_owned()));
-        let update = update.key("id", AttributeValue::S(self.id.clone())).update_expression("SET expires_at = :past");
-        let update = update.expression_attribute_values(":past", AttributeValue::N(past.to_string()));
+        let update = update.key("id", AttributeValue::S(self.id.clone()));
+        let update = update.update_expression("SET #moment = :moment").expression_attribute_names("#moment", attribute);
+        let update = update.expression_attribute_values(":moment", AttributeValue::N(moment.millis().to_string()));
         update.send().await.expect("an update");
     }
 
