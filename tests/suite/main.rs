@@ -5,6 +5,7 @@ mod authorize;
 mod canary;
 mod change_a_key;
 mod channels;
+mod conflicts;
 mod create_a_key;
 mod delete_a_key;
 mod deliver;
