@@ -65,6 +65,10 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
             "Preflight",
             http(config("Preflight"), Ok::<_, String>(()), |_, request| Box::pin(preflight::handle(request))),
         ),
+        (
+            "GetProblem",
+            http(config("GetProblem"), Ok::<_, String>(()), |_, request| Box::pin(get_problem::handle(request))),
+        ),
         ("Deliver", deliver(&config("Deliver"))),
     ];
     named.into_iter().map(|(id, handler)| (id.to_owned(), handler)).collect()

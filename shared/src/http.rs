@@ -230,6 +230,16 @@ impl Reply {
         Self::json(202, body).at(location)
     }
 
+    /// 200, with this HTML, which needs nothing from elsewhere.
+    pub fn page(html: &str) -> Self {
+        let headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        ];
+        let headers = headers.map(|(name, value)| (name, value.to_owned()));
+        Self { status: 200, headers: headers.into(), body: html.to_owned() }
+    }
+
     /// 204, with nothing.
     pub fn nothing() -> Self {
         Self { status: 204, headers: BTreeMap::new(), body: String::new() }

@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::Config;
 
 /// The crates whose words are ours.
-const OURS: [&str; 20] = [
+const OURS: [&str; 21] = [
     "shared",
     "authorizer",
     "create_channel",
@@ -20,6 +20,7 @@ const OURS: [&str; 20] = [
     "deliver",
     "explain_key",
     "get_key_history",
+    "get_problem",
     "get_push",
     "get_subscription_config",
     "list_channels",
