@@ -40,6 +40,18 @@ impl Call {
         self.headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// The value of a `$context` name, with what the authorizer said.
+    pub(crate) fn variable(&self, name: &str, authorizer: &Value) -> Option<String> {
+        if let Some(name) = name.strip_prefix("authorizer.") {
+            let claim = name.strip_prefix("claims.");
+            let value = claim.map_or_else(|| &authorizer[name], |claim| &authorizer["claims"][claim]);
+            return value.as_str().map(str::to_owned);
+        }
+        let context = self.context();
+        let value = name.split('.').fold(&context, |value, part| &value[part]);
+        value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|number| number.to_string()))
+    }
+
     /// The REQUEST event of a Lambda authorizer. It never holds the body.
     pub(crate) fn authorizer_event(&self) -> Value {
         let mut event = self.common();

@@ -50,55 +50,50 @@ pub(crate) async fn handle(
     let (parts, body) = request.into_parts();
     let line = parts.method.as_str().len() + parts.uri.to_string().len() + " HTTP/1.1 \r\n".len();
     let (head, _answering) = connection.head(&parts.headers, line);
-    let id = random::uuid();
-    let method = parts.method.to_string();
+    let head_bytes = head.bytes;
+    let mut call = call(&gateway.template.stage, &parts, &connection, head);
 
-    let call = call(&gateway, &id, &parts, &connection, head, body).await;
-    let (resource, mut response) = match call {
-        Ok(call) => {
-            let resource = call.resource.clone();
-            let gateway = Arc::clone(&gateway);
+    let mut response = match gateway.route(&mut call, parts.uri.path(), head_bytes, body).await {
+        Ok(()) => {
+            let (gateway, call) = (Arc::clone(&gateway), call.clone());
             // The client may leave; the request goes its way.
             let answer = gateway.running.clone().spawn(async move { gateway.answer(call).await });
-            (
-                resource,
-                answer.await.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")),
-            )
+            answer.await.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"))
         }
-        Err(refused) => (String::new(), *refused),
+        Err(refused) => *refused,
     };
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(&call.id) {
         response.headers_mut().insert("x-amzn-requestid", value);
     }
-    tracing::info!(
-        method,
-        resource,
-        status = response.status().as_u16(),
-        ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        request_id = id,
-        "request"
-    );
+    if let Some(access_log) = &gateway.template.access_log {
+        let Trail { authorizer, response_type } = response.extensions_mut().remove().unwrap_or_default();
+        access_log.write(&|name| match name {
+            "status" => Some(response.status().as_u16().to_string()),
+            "responseLatency" => Some(started.elapsed().as_millis().to_string()),
+            "error.responseType" => response_type.map(str::to_owned),
+            other => call.variable(other, &authorizer),
+        });
+    }
     response
 }
 
-/// The request with its route, or the answer to one that has none.
-async fn call(
-    gateway: &Gateway,
-    id: &str,
-    parts: &axum::http::request::Parts,
-    connection: &Connection,
-    head: Head,
-    body: Body,
-) -> Result<Call, Box<Response<Body>>> {
-    let stage = &gateway.template.stage;
-    let path = parts.uri.path().strip_prefix('/').and_then(|path| path.strip_prefix(stage.as_str()));
-    let path = path.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut call = Call {
-        id: id.to_owned(),
+/// What the access log says of an answer besides its status.
+#[derive(Clone, Default)]
+struct Trail {
+    /// What the authorizer said.
+    authorizer: Value,
+    /// Why the gateway answered by itself.
+    response_type: Option<&'static str>,
+}
+
+/// The request, before its route is known.
+fn call(stage: &str, parts: &axum::http::request::Parts, connection: &Connection, head: Head) -> Call {
+    Call {
+        id: random::uuid(),
         method: parts.method.to_string(),
         resource: String::new(),
-        stage: stage.clone(),
-        path: path.unwrap_or_default().to_owned(),
+        stage: stage.to_owned(),
+        path: String::new(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         protocol: format!("{:?}", parts.version),
         parameters: std::collections::BTreeMap::new(),
@@ -106,27 +101,39 @@ async fn call(
         body: Bytes::new(),
         source: connection.peer.ip(),
         received: Timestamp::now(),
-    };
-    if head.bytes > HEAD_LIMIT {
-        return Err(Box::new(closing(gateway.refuse(&call, TOO_LARGE, &Value::Null))));
     }
-    call.body = match to_bytes(body, BODY_LIMIT).await {
-        Ok(body) => body,
-        Err(_) => return Err(Box::new(closing(gateway.refuse(&call, TOO_LARGE, &Value::Null)))),
-    };
-    if path.is_none() {
-        return Err(Box::new(plain(StatusCode::FORBIDDEN, "Forbidden")));
-    }
-    let found = gateway.template.routes.find(&call.method, &call.path);
-    let Some(found) = found else {
-        return Err(Box::new(gateway.refuse(&call, UNKNOWN_ROUTE, &Value::Null)));
-    };
-    call.resource = found.route.resource;
-    call.parameters = found.parameters;
-    Ok(call)
 }
 
 impl Gateway {
+    /// Finds the route of a call and reads its body, or answers one that has none.
+    async fn route(
+        &self,
+        call: &mut Call,
+        path: &str,
+        head_bytes: usize,
+        body: Body,
+    ) -> Result<(), Box<Response<Body>>> {
+        let under_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(call.stage.as_str()));
+        let under_stage = under_stage.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        under_stage.unwrap_or_default().clone_into(&mut call.path);
+        if head_bytes > HEAD_LIMIT {
+            return Err(Box::new(closing(self.refuse(call, TOO_LARGE, &Value::Null))));
+        }
+        call.body = match to_bytes(body, BODY_LIMIT).await {
+            Ok(body) => body,
+            Err(_) => return Err(Box::new(closing(self.refuse(call, TOO_LARGE, &Value::Null)))),
+        };
+        if under_stage.is_none() {
+            return Err(Box::new(plain(StatusCode::FORBIDDEN, "Forbidden")));
+        }
+        let Some(found) = self.template.routes.find(&call.method, &call.path) else {
+            return Err(Box::new(self.refuse(call, UNKNOWN_ROUTE, &Value::Null)));
+        };
+        call.resource = found.route.resource;
+        call.parameters = found.parameters;
+        Ok(())
+    }
+
     async fn answer(&self, call: Call) -> Response<Body> {
         let Some(found) = self.template.routes.find(&call.method, &call.path) else {
             return self.refuse(&call, UNKNOWN_ROUTE, &Value::Null);
@@ -143,14 +150,17 @@ impl Gateway {
         if event.to_string().len() > PAYLOAD_LIMIT {
             return self.refuse(&call, TOO_LARGE, &context_for_refusals);
         }
-        match timeout(INTEGRATION_LIMIT, self.functions.invoke(&found.route.function, event)).await {
+        let mut response = match timeout(INTEGRATION_LIMIT, self.functions.invoke(&found.route.function, event)).await {
             Err(_) => self.refuse(&call, TIMED_OUT, &context_for_refusals),
             Ok(Err(_)) => self.refuse(&call, FUNCTION_FAILED, &context_for_refusals),
             Ok(Ok(answer)) => integration::response(&answer).unwrap_or_else(|| {
                 tracing::error!(function = found.route.function, "the answer is not that of a proxy integration");
                 self.refuse(&call, FUNCTION_FAILED, &context_for_refusals)
             }),
-        }
+        };
+        let trail = response.extensions_mut().get_or_insert_default::<Trail>();
+        trail.authorizer = context_for_refusals;
+        response
     }
 
     async fn decide(&self, authorizer: &str, call: &Call) -> Decision {
@@ -169,22 +179,10 @@ impl Gateway {
     }
 
     fn refuse(&self, call: &Call, refusal: Refusal, authorizer: &Value) -> Response<Body> {
-        self.template.responses.answer(refusal, &|name| {
-            if let Some(name) = name.strip_prefix("authorizer.") {
-                let value =
-                    name.strip_prefix("claims.").map_or_else(|| &authorizer[name], |it| &authorizer["claims"][it]);
-                return value.as_str().map(str::to_owned);
-            }
-            Some(match name {
-                "requestId" | "extendedRequestId" => call.id.clone(),
-                "httpMethod" => call.method.clone(),
-                "resourcePath" => call.resource.clone(),
-                "path" => format!("/{}{}", call.stage, call.path),
-                "stage" => call.stage.clone(),
-                "identity.sourceIp" => call.source.to_string(),
-                _ => return None,
-            })
-        })
+        let mut response = self.template.responses.answer(refusal, &|name| call.variable(name, authorizer));
+        let response_type = Some(refusal.response_type());
+        response.extensions_mut().insert(Trail { authorizer: authorizer.clone(), response_type });
+        response
     }
 }
 

@@ -22,6 +22,17 @@ const fn refusal(kind: &'static str, status: u16, message: &'static str) -> Refu
     Refusal { kind, status, message }
 }
 
+impl Refusal {
+    /// What `$context.error.responseType` says.
+    pub(crate) fn response_type(self) -> &'static str {
+        match (self.kind, self.status) {
+            ("", ..500) => "DEFAULT_4XX",
+            ("", _) => "DEFAULT_5XX",
+            (kind, _) => kind,
+        }
+    }
+}
+
 pub(crate) const UNKNOWN_ROUTE: Refusal = refusal("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token");
 pub(crate) const TOO_LARGE: Refusal = refusal("REQUEST_TOO_LARGE", 413, "Request Too Long");
 pub(crate) const UNAUTHORIZED: Refusal = refusal("UNAUTHORIZED", 401, "Unauthorized");
@@ -75,7 +86,7 @@ impl GatewayResponses {
         let lookup = |name: &str| match name {
             "error.message" => Some(refusal.message.to_owned()),
             "error.messageString" => Some(format!("\"{}\"", refusal.message)),
-            "error.responseType" => Some(if refusal.kind.is_empty() { default } else { refusal.kind }.to_owned()),
+            "error.responseType" => Some(refusal.response_type().to_owned()),
             "status" => Some(status.to_string()),
             other => context(other),
         };
@@ -105,7 +116,7 @@ fn parameter(value: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
 }
 
 /// The template with its `$context.…` names replaced, plainly: nothing is escaped, unknown names become nothing.
-fn substitute(template: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
+pub(crate) fn substitute(template: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     const MARK: &str = "$context.";
     let mut out = String::new();
     let mut rest = template;

@@ -1,5 +1,6 @@
 //! Pushgate on a laptop: the template's gateway, tables, queue, secret and sign-in in one process, on 127.0.0.1 alone.
 
+mod access_log;
 mod authorizers;
 mod connection;
 mod data;
@@ -10,6 +11,7 @@ mod gateway;
 mod gateway_responses;
 mod integration;
 mod invocation;
+pub mod log;
 mod own;
 mod people;
 mod poller;

@@ -9,6 +9,7 @@ use std::{
 
 use clap::Parser;
 use local::{Local, Options, TEMPLATE};
+use shared::config::Config;
 use url::Url;
 
 /// Pushgate on this machine: the gateway, the functions, the tables, the queue and the sign-in in one process.
@@ -47,7 +48,7 @@ async fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
-    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_target(false).with_writer(io::stderr).init();
+    local::log::start(&Config::from_env());
     let options = Options {
         port: flags.port,
         data: (!flags.memory).then_some(flags.data),

@@ -11,8 +11,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    StartError, authorizers::Authorizer, gateway_responses::GatewayResponses, queue::QueueSettings, roles::Grant,
-    route::Routes,
+    StartError, access_log::AccessLog, authorizers::Authorizer, gateway_responses::GatewayResponses,
+    queue::QueueSettings, roles::Grant, route::Routes,
 };
 use intrinsics::{Names, long_form, text};
 
@@ -51,6 +51,8 @@ pub(crate) struct Template {
     pub(crate) routes: Routes,
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
     pub(crate) responses: GatewayResponses,
+    /// How each request is logged.
+    pub(crate) access_log: Option<AccessLog>,
     pub(crate) functions: BTreeMap<String, Function>,
     /// What the role of each function grants, by the function's logical id.
     pub(crate) roles: BTreeMap<String, BTreeSet<Grant>>,
@@ -100,6 +102,8 @@ impl<'a> Reader<'a> {
             self.names.resolve(value).map_err(|reason| format!("{api}: {reason}"))
         };
         let auth = property("/Auth")?;
+        let access_log = AccessLog::find(&properties["AccessLogSetting"]).unwrap_or(&Value::Null);
+        let access_log = self.names.resolve(access_log)?;
         let authorizers = auth["Authorizers"].as_object().into_iter().flatten();
         let authorizers: BTreeMap<_, _> = authorizers
             .map(|(name, settings)| Ok((name.clone(), Authorizer::read(name, settings)?)))
@@ -110,6 +114,7 @@ impl<'a> Reader<'a> {
             routes: Routes::default(),
             authorizers,
             responses: GatewayResponses::read(&property("/GatewayResponses")?)?,
+            access_log: access_log.as_str().map(AccessLog::new),
             functions: BTreeMap::new(),
             roles: BTreeMap::new(),
             tables: Vec::new(),

@@ -2,10 +2,10 @@
 //! of a stranger can make the parsing itself fail.
 
 mod precondition;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,8 +18,10 @@ use crate::config::Config;
 use crate::fields::Fields;
 use crate::key::Quota;
 use crate::problem::Problem;
+use crate::push::PushId;
 
 pub use precondition::Precondition;
+pub use serve::serve;
 
 /// The stage, under which every route lies.
 pub const STAGE: &str = "/v1";
@@ -212,6 +214,8 @@ pub struct Reply {
     status: u16,
     headers: BTreeMap<&'static str, String>,
     body: String,
+    /// The push that was made, for the log.
+    push: Option<PushId>,
 }
 
 impl Reply {
@@ -237,12 +241,12 @@ impl Reply {
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
         ];
         let headers = headers.map(|(name, value)| (name, value.to_owned()));
-        Self { status: 200, headers: headers.into(), body: html.to_owned() }
+        Self { status: 200, headers: headers.into(), body: html.to_owned(), push: None }
     }
 
     /// 204, with nothing.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: BTreeMap::new(), body: String::new() }
+        Self { status: 204, headers: BTreeMap::new(), body: String::new(), push: None }
     }
 
     /// Tells every cache to keep nothing of it: it holds a secret.
@@ -264,6 +268,13 @@ impl Reply {
         self.header("ETag", precondition::tag(revision))
     }
 
+    /// Of a request that made this push: the log names it.
+    #[must_use]
+    pub fn of_push(mut self, push: &PushId) -> Self {
+        self.push = Some(push.clone());
+        self
+    }
+
     fn at(self, location: &str) -> Self {
         self.header("Location", format!("{STAGE}{location}"))
     }
@@ -271,7 +282,8 @@ impl Reply {
     fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
             Ok(body) => {
-                Self { status, headers: BTreeMap::from([("Content-Type", "application/json".to_owned())]), body }
+                let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
+                Self { status, headers, body, push: None }
             }
             Err(_) => unreachable!("what we answer serializes"),
         }
@@ -279,7 +291,7 @@ impl Reply {
 
     fn refusal(problem: &Problem, request_id: &str) -> Self {
         let headers = BTreeMap::from([("Content-Type", "application/problem+json".to_owned())]);
-        let reply = Self { status: problem.row().status, headers, body: problem.body(request_id) };
+        let reply = Self { status: problem.row().status, headers, body: problem.body(request_id), push: None };
         match problem.retry_after() {
             Some(seconds) => reply.header("Retry-After", seconds.to_string()),
             None => reply,
@@ -312,34 +324,6 @@ pub fn cross_origin(resource: &str, config: &Config) -> Vec<(&'static str, Strin
         ("Access-Control-Expose-Headers", EXPOSED.to_owned()),
         ("Vary", "Origin".to_owned()),
     ]
-}
-
-/// Runs a handler on a Lambda event: the one place where a refusal becomes an answer and a failure is logged.
-pub async fn serve<F>(event: Value, config: &Config, handler: impl FnOnce(Request) -> F) -> Value
-where
-    F: Future<Output = Result<Reply, Problem>>,
-{
-    let started = Instant::now();
-    let request = Request::from_event(event);
-    let (request_id, resource) = (request.id.clone(), request.resource.clone());
-    let rate_limits = rate_limits(&request);
-
-    // Boxed, or the compiler gives up on the layout of so many nested futures.
-    let mut reply = match Box::pin(handler(request)).await {
-        Ok(reply) => reply,
-        Err(problem) => {
-            if let Some(cause) = problem.cause() {
-                tracing::error!(request_id, resource, code = problem.row().code, cause = chain(cause), "failed");
-            }
-            Reply::refusal(&problem, &request_id)
-        }
-    };
-    for (name, value) in cross_origin(&resource, config).into_iter().chain(rate_limits) {
-        reply = reply.header(name, value);
-    }
-    tracing::info!(request_id, resource, status = reply.status, millis = started.elapsed().as_millis(), "answered");
-
-    reply.into_event()
 }
 
 /// An error and what caused it, in one line.

@@ -30,6 +30,7 @@ pub mod wish;
 
 pub mod aws;
 pub mod config;
+pub mod event;
 pub mod log;
 pub mod queue;
 pub mod vapid_secret;

@@ -1,12 +1,24 @@
 //! One JSON line per event. Only our own crates may say more than `info`: the Lambda runtime and the SDK would write whole
 //! requests at `trace`, with the credentials in them, so they stay at `info` whatever the environment asks for.
 
+mod lines;
+mod metrics;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::DefaultFields;
+use tracing_subscriber::fmt::{FormatEvent, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
+
+pub use lines::Lines;
+pub use metrics::{METRICS, NAMESPACE};
+
+/// The target of events. They are written whatever the level, because metrics are taken from them.
+pub const EVENT: &str = "event";
 
 /// The crates whose words are ours.
 const OURS: [&str; 21] = [
@@ -33,18 +45,29 @@ const OURS: [&str; 21] = [
     "update_key",
 ];
 
-/// Starts the log of this process, at the level of `LOG_LEVEL` (`info` if it is absent or unknown).
+/// Starts the log of this process on its standard output.
 pub fn start(config: &Config) {
-    let level = config.optional("LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lines =
-        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-
-    tracing_subscriber::registry().with(lines).with(filter(level)).init();
+    tracing_subscriber::registry().with(layer(std::io::stdout, Lines::new(config), level(config))).init();
 }
 
-/// What is written at this level: our crates as asked, everybody else at `info` at most.
-pub fn filter(level: LevelFilter) -> Targets {
-    Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(OURS.map(|name| (name, level)))
+/// The level of `LOG_LEVEL`; `info` if it is absent or unknown.
+pub fn level(config: &Config) -> LevelFilter {
+    config.optional("LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
+}
+
+/// Lines of this form, written there, as far as the level lets them through.
+pub fn layer<W, L>(writer: W, lines: L, level: LevelFilter) -> impl Layer<Registry> + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    L: FormatEvent<Registry, DefaultFields> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer().event_format(lines).with_writer(writer).with_filter(filter(level))
+}
+
+/// What is written at this level: our crates as asked, everybody else at `info` at most, events always.
+fn filter(level: LevelFilter) -> Targets {
+    let ours = OURS.map(|name| (name, level));
+    Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(ours).with_target(EVENT, LevelFilter::INFO)
 }
 
 #[cfg(test)]

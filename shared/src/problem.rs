@@ -228,7 +228,7 @@ impl From<Flawed> for Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => Self::Unavailable(error.into()),
+            store::Error::Unavailable(_) | store::Error::Ambiguous(_) => Self::Unavailable(error.into()),
             store::Error::Unexpected(_) | store::Error::Malformed(_) => Self::Internal(error.into()),
         }
     }

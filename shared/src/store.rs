@@ -130,6 +130,9 @@ pub enum Error {
     /// It did not answer, or not in time, or was too busy.
     #[error("the store does not answer")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// An attempt of the counting write was never answered, so the request may have been counted.
+    #[error("the counting write may have been applied")]
+    Ambiguous(#[source] Box<Error>),
     /// It refused a call that it should not have refused.
     #[error("the store refused a call")]
     Unexpected(#[source] Box<dyn StdError + Send + Sync>),

@@ -47,6 +47,18 @@ impl VapidKeys {
         &self.0[0]
     }
 
+    /// The key pairs in the order in which they are worth a try for a subscription that notes this id.
+    pub fn in_turn<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a VapidKey> {
+        let (noted, others) =
+            (self.0.iter().filter(move |key| key.id == id), self.0.iter().filter(move |key| key.id != id));
+        noted.chain(others)
+    }
+
+    /// Whether there is one that the other keys lack.
+    pub fn exceed(&self, other: &Self) -> bool {
+        self.0.iter().any(|key| other.by_id(&key.id).is_none())
+    }
+
     /// The key pair that a subscription was made with, by its id.
     pub fn by_id(&self, id: &str) -> Option<&VapidKey> {
         self.0.iter().find(|key| key.id == id)
@@ -117,6 +129,11 @@ mod tests {
         let old = after.by_id(before.current().id()).expect("the old key");
         assert_eq!(old.public(), before.current().public());
         assert_eq!(old.public().len(), 87);
+        let in_turn = |id: &str| after.in_turn(id).map(|key| key.id().to_owned()).collect::<Vec<_>>();
+        let (old, new) = (old.id().to_owned(), after.current().id().to_owned());
+        assert_eq!(in_turn(&old), [old.clone(), new.clone()]);
+        assert_eq!(in_turn("thrown away"), [new, old], "the current one first");
+        assert_eq!((after.exceed(&before), before.exceed(&after)), (true, false));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 mod answer;
 mod app;
 mod calls;
+pub mod embedded_metrics;
 pub mod engine;
 pub mod leaks;
-mod logs;
+pub mod logs;
 pub mod measure;
 pub mod proxy;
 mod push_service;
@@ -15,5 +16,5 @@ mod shown;
 
 pub use answer::Answer;
 pub use app::{App, Key, KeyPlan, Person};
-pub use push_service::{Device, PushService, Received};
+pub use push_service::{Device, Hold, PushService, Received};
 pub use shown::shown;

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer as _;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -14,8 +13,7 @@ static START: Once = Once::new();
 /// Begins to keep what is logged, at `trace` as far as the functions' own filter lets it through.
 pub(crate) fn start() {
     START.call_once(|| {
-        let lines = tracing_subscriber::fmt::layer().json().with_writer(Keep);
-        let lines = lines.with_filter(shared::log::filter(LevelFilter::TRACE));
+        let lines = shared::log::layer(Keep, local::log::Lines::default(), LevelFilter::TRACE);
         let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
     });
@@ -26,9 +24,14 @@ pub(crate) fn all() -> Vec<u8> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// The lines that were written so far, in their order.
+pub fn lines() -> Vec<String> {
+    String::from_utf8(all()).expect("text").lines().map(str::to_owned).collect()
+}
+
 struct Keep;
 
-impl Write for &Keep {
+impl Write for Keep {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         LINES.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -40,9 +43,9 @@ impl Write for &Keep {
 }
 
 impl<'a> MakeWriter<'a> for Keep {
-    type Writer = &'a Keep;
+    type Writer = Self;
 
-    fn make_writer(&'a self) -> &'a Keep {
-        self
+    fn make_writer(&'a self) -> Self {
+        Self
     }
 }

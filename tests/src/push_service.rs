@@ -16,6 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rand::Rng as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use web_push_native::Auth;
 use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint as _;
@@ -61,7 +62,14 @@ struct Mailbox {
     answers: Vec<(u16, Option<String>)>,
     received: Vec<Received>,
     attempts: usize,
+    /// The signing key that its browser subscribed with, if it is told.
+    made_with: Option<String>,
+    /// Requests wait until the other end is gone.
+    held: Option<watch::Receiver<()>>,
 }
+
+/// While it lives, the requests for a device wait.
+pub struct Hold(#[expect(dead_code, reason = "its end is what counts")] watch::Sender<()>);
 
 impl PushService {
     /// Starts it on a free port.
@@ -117,8 +125,15 @@ impl Device {
         scalar[0] = 0x7f;
         let private = SecretKey::from_slice(&scalar).expect("a scalar");
         let name = URL_SAFE_NO_PAD.encode(name);
-        let mailbox =
-            Mailbox { private: private.clone(), auth, answers: Vec::new(), received: Vec::new(), attempts: 0 };
+        let mailbox = Mailbox {
+            private: private.clone(),
+            auth,
+            answers: Vec::new(),
+            received: Vec::new(),
+            attempts: 0,
+            made_with: None,
+            held: None,
+        };
         state.devices().insert(name.clone(), mailbox);
         let endpoint = format!("{}/push/{name}", state.origin);
 
@@ -143,6 +158,19 @@ impl Device {
     /// The next request for it is answered with this status and `Retry-After`.
     pub fn answers_retry_after(&self, status: u16, retry_after: &str) {
         self.mailbox(|mailbox| mailbox.answers = vec![(status, Some(retry_after.to_owned()))]);
+    }
+
+    /// Its browser subscribed with this signing key: from now on others are refused.
+    pub fn made_with(&self, key: &str) {
+        self.mailbox(|mailbox| mailbox.made_with = Some(key.to_owned()));
+    }
+
+    /// Lets the requests for it wait until what is returned is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        let (end, held) = watch::channel(());
+        self.mailbox(|mailbox| mailbox.held = Some(held));
+        Hold(end)
     }
 
     /// The pushes that it accepted.
@@ -185,6 +213,11 @@ async fn accept(
     let answer = |status: u16, detail: &str| {
         (StatusCode::from_u16(status).expect("a status"), HeaderMap::new(), detail.to_owned())
     };
+    let held = state.devices().get(&device).and_then(|mailbox| mailbox.held.clone());
+    if let Some(mut held) = held {
+        // Nothing is ever sent: this ends when the hold does.
+        let _ = held.changed().await;
+    }
     let mut devices = state.devices();
     let Some(mailbox) = devices.get_mut(&device) else {
         return answer(404, "no such device");
@@ -203,6 +236,9 @@ async fn accept(
     let Some(signed_by) = signer(&headers, &state.origin) else {
         return answer(403, "the signature is wrong");
     };
+    if mailbox.made_with.as_ref().is_some_and(|key| *key != signed_by) {
+        return answer(403, "the subscription was made with another key");
+    }
     if body.len() > 4_096 {
         return answer(413, "over 4096 bytes");
     }

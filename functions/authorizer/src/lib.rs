@@ -4,10 +4,13 @@
 mod credentials;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
+use shared::caller::Caller;
 use shared::channel::Slug;
+use shared::event::{Counts, Event, millis};
 use shared::http::chain;
 use shared::key::{Ask, AskedReach, Refusal};
 use shared::permission::Permission;
@@ -55,37 +58,67 @@ struct Statement {
     resource: String,
 }
 
-/// Judges the request of an authorizer event, and writes one line of it into the log.
-pub async fn handle(store: &Store, event: Value) -> Result<Answer, Failure> {
-    let now = Timestamp::now();
-    let request_id = event["requestContext"]["requestId"].as_str().unwrap_or_default().to_owned();
-
-    let judged = Box::pin(judge(store, &event, now)).await;
-
-    let millis = Timestamp::now().millis() - now.millis();
-    match &judged {
-        Ok(answer) => {
-            let outcome = answer.context.get("code").map_or("authorised", String::as_str);
-            tracing::info!(request_id, key_id = answer.principal_id, outcome, millis, "judged");
-        }
-        Err(Failure::Unavailable(cause)) => {
-            tracing::error!(request_id, cause = chain(cause), millis, "not judged: the write may have been applied");
-        }
-        Err(failure) => tracing::info!(request_id, outcome = %failure, millis, "judged"),
-    }
-    judged
+/// What is decided of a request.
+enum Judgement {
+    /// It passes as far as the handler.
+    Through(Caller),
+    /// The key is known and refuses it.
+    Denied(Problem),
 }
 
-async fn judge(store: &Store, event: &Value, now: Timestamp) -> Result<Answer, Failure> {
-    let secret = credentials::presented(event).and_then(|text| Secret::parse(&text)).ok_or(Failure::Unauthorized)?;
-    let ask = ask(event).ok_or(Failure::UnknownRoute)?;
-    let method_arn = event["methodArn"].as_str().unwrap_or_default();
+/// Judges the request of an authorizer event, and writes one line of it into the log.
+pub async fn handle(store: &Store, event: Value) -> Result<Answer, Failure> {
+    let (now, started) = (Timestamp::now(), Instant::now());
+    let secret = credentials::presented(&event).and_then(|text| Secret::parse(&text));
 
-    match store.authorize(&secret, &ask, now).await.map_err(Failure::Unavailable)? {
-        Verdict::Through(caller) => Ok(answer("Allow", &secret, method_arn, caller.context())),
-        Verdict::Refused(refusal) => Ok(answer("Deny", &secret, method_arn, why(refusal)?)),
+    let judged = Box::pin(judge(store, secret.as_ref(), &event, now)).await;
+
+    let line = Event {
+        request_id: event["requestContext"]["requestId"].as_str(),
+        account: secret.as_ref().map(|secret| secret.account().as_str()),
+        key_id: secret.as_ref().map(|secret| secret.key().as_str()),
+        millis: millis(started.elapsed()),
+        ..outcome(&judged)
+    };
+    line.write("judged");
+    let method_arn = event["methodArn"].as_str().unwrap_or_default();
+    match (judged?, secret) {
+        (Judgement::Through(caller), Some(secret)) => Ok(answer("Allow", &secret, method_arn, caller.context())),
+        (Judgement::Denied(problem), Some(secret)) => Ok(answer("Deny", &secret, method_arn, why(&problem))),
+        (_, None) => Err(Failure::Unauthorized),
+    }
+}
+
+async fn judge(store: &Store, secret: Option<&Secret>, event: &Value, now: Timestamp) -> Result<Judgement, Failure> {
+    let secret = secret.ok_or(Failure::Unauthorized)?;
+    let ask = ask(event).ok_or(Failure::UnknownRoute)?;
+
+    match store.authorize(secret, &ask, now).await.map_err(Failure::Unavailable)? {
+        Verdict::Through(caller) => Ok(Judgement::Through(caller)),
+        Verdict::Refused(refusal) => problem(refusal).map(Judgement::Denied),
         Verdict::Unknown => Err(Failure::Unauthorized),
     }
+}
+
+/// How it ended, and what that counts. Who is over a limit is refused by the handler, which counts it.
+fn outcome(judged: &Result<Judgement, Failure>) -> Event<'static> {
+    let authorised = Counts { authorised: Some(1), ..Counts::default() };
+    let (outcome, counts) = match judged {
+        Ok(Judgement::Through(Caller { retry_after: Some(_), .. })) => ("rate_limited", Counts::default()),
+        Ok(Judgement::Through(_)) => ("authorised", authorised),
+        Ok(Judgement::Denied(problem)) => (problem.row().code, Counts::refused()),
+        Err(Failure::Unauthorized) => ("unauthenticated", Counts::refused()),
+        Err(Failure::UnknownRoute) => ("unknown_route", Counts::refused()),
+        Err(Failure::Unavailable(error)) => {
+            let ambiguous = matches!(error, store::Error::Ambiguous(_)).then_some(1);
+            ("unavailable", Counts { ambiguous, ..Counts::refused() })
+        }
+    };
+    let cause = match judged {
+        Err(Failure::Unavailable(error)) => Some(chain(error)),
+        _ => None,
+    };
+    Event { outcome, counts, cause, ..Event::default() }
 }
 
 /// What the route asks of a key. A path's channel that is not a slug is left to the handler, which says so.
@@ -106,27 +139,31 @@ fn ask(event: &Value) -> Option<Ask> {
     Some(Ask { permission, reach })
 }
 
-/// A refusal in the words of the handlers' own problems, for the gateway's answer to fill in.
-fn why(refusal: Refusal) -> Result<BTreeMap<&'static str, String>, Failure> {
-    let problem = match refusal {
-        Refusal::WrongSecret | Refusal::RateLimited { .. } => return Err(Failure::Unauthorized),
-        Refusal::Inactive => Problem::KeyInactive,
-        Refusal::Expired => Problem::KeyExpired,
-        Refusal::PermissionDenied(permission) => Problem::PermissionDenied(permission),
-        Refusal::Scope(refusal) => Problem::Scope(refusal),
-    };
-    let (refused, allowed) = match &problem {
+/// A refusal in the words of the handlers' own problems.
+fn problem(refusal: Refusal) -> Result<Problem, Failure> {
+    match refusal {
+        Refusal::WrongSecret | Refusal::RateLimited { .. } => Err(Failure::Unauthorized),
+        Refusal::Inactive => Ok(Problem::KeyInactive),
+        Refusal::Expired => Ok(Problem::KeyExpired),
+        Refusal::PermissionDenied(permission) => Ok(Problem::PermissionDenied(permission)),
+        Refusal::Scope(refusal) => Ok(Problem::Scope(refusal)),
+    }
+}
+
+/// A problem, for the gateway's answer to fill in.
+fn why(problem: &Problem) -> BTreeMap<&'static str, String> {
+    let (refused, allowed) = match problem {
         Problem::Scope(refusal @ scope::Refusal::Violation { .. }) => (refusal.refused(), refusal.allowed()),
         _ => (String::new(), String::new()),
     };
 
-    Ok(BTreeMap::from([
+    BTreeMap::from([
         ("code", problem.row().code.to_owned()),
         ("title", problem.row().title.to_owned()),
         ("detail", problem.detail()),
         ("refused", refused),
         ("allowed", allowed),
-    ]))
+    ])
 }
 
 /// The API's stage, whatever the route: the answer is for this one request, and a stranger's path has characters that

@@ -1,15 +1,20 @@
 //! Takes tasks from the queue: sends a push to one page of its audience, and leaves the rest to the tasks that it puts.
 
+mod report;
 mod sender;
+mod tally;
 mod task;
 mod web_push;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use shared::event::Event;
 use shared::queue::Queue;
 use shared::store::Store;
 use shared::task::Task;
 use shared::vapid_secret::VapidSecret;
+
+use report::Report;
 
 pub use sender::Sender;
 
@@ -39,15 +44,14 @@ pub async fn handle(delivery: &Delivery, event: Value) -> Value {
 async fn message(delivery: &Delivery, record: &Value) -> bool {
     let body = record["body"].as_str().unwrap_or_default();
     let Ok(task) = serde_json::from_str::<Task>(body) else {
-        tracing::error!(message_id = record["messageId"].as_str(), "a message is not a task");
+        let id = record["messageId"].as_str().unwrap_or_default();
+        let line = Event { outcome: "malformed", cause: Some(format!("message {id} is no task")), ..Event::default() };
+        line.write("sent");
         return false;
     };
-    match task::carry_out(delivery, &task).await {
-        Ok(()) => true,
-        Err(cause) => {
-            let push = task.push.as_str();
-            tracing::warn!(push, page = task.page, attempt = task.attempt, %cause, "a task must come again");
-            false
-        }
-    }
+    let mut report = Report::new(&task);
+    let done = task::carry_out(delivery, &task, &mut report).await;
+    report.write(&done);
+
+    done.is_ok()
 }

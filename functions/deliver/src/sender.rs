@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,8 +10,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, 
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use serde_json::json;
+use shared::event::millis;
+use shared::http::chain;
 use shared::push::Push;
-use shared::subscription::{PushHosts, Subscription};
+use shared::subscription::{Endpoint, PushHosts, Subscription};
 use shared::time::Timestamp;
 use shared::vapid::{VapidKey, VapidKeys};
 
@@ -40,6 +42,30 @@ pub enum Answer {
     Later(Option<u32>),
     /// Never.
     Failed,
+    /// It accepts none of our signatures.
+    SignatureRefused,
+}
+
+/// An answer, and where it came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// What it means.
+    pub answer: Answer,
+    /// The same in a word of a closed set, for the log.
+    pub outcome: &'static str,
+    /// The push service's host. Its path is a secret of the subscriber.
+    pub host: Option<String>,
+    /// The status, if it answered.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub millis: u64,
+}
+
+impl Answered {
+    /// Nobody was asked.
+    fn unasked(outcome: &'static str) -> Self {
+        Self { answer: Answer::Failed, outcome, host: None, status: None, millis: 0 }
+    }
 }
 
 /// The way to the push services.
@@ -70,7 +96,8 @@ impl Sender {
         Ok(Self { client, hosts, subject, signatures: Mutex::default() })
     }
 
-    /// Sends this plaintext to one subscription.
+    /// Sends this plaintext to one subscription, signed with the key that the subscription notes. A note can be wrong after
+    /// a rotation, so a push service that refuses the signature is offered the others, once each.
     pub async fn send(
         &self,
         push: &Push,
@@ -78,17 +105,36 @@ impl Sender {
         subscription: &Subscription,
         keys: &VapidKeys,
         now: Timestamp,
-    ) -> Answer {
+    ) -> Answered {
         let Ok(endpoint) = self.hosts.endpoint(&subscription.endpoint) else {
-            tracing::warn!(request_id = push.request_id, "a subscription's push service is not allowed any more");
-            return Answer::Failed;
+            return Answered::unasked("not_allowed");
         };
-        // A subscription whose signing key was thrown away cannot be reached; the current one is worth the try.
-        let key = keys.by_id(&subscription.vapid).unwrap_or_else(|| keys.current());
         let Ok(body) = web_push::encrypt(plaintext.as_bytes(), &subscription.p256dh, &subscription.auth) else {
-            tracing::error!(request_id = push.request_id, "a push could not be encrypted");
-            return Answer::Failed;
+            return Answered::unasked("not_encrypted");
         };
+        let started = Instant::now();
+        let (mut answer, mut status) = (Answer::SignatureRefused, None);
+        for key in keys.in_turn(&subscription.vapid) {
+            (answer, status) = self.offer(push, body.clone(), &endpoint, key, now).await;
+            if answer != Answer::SignatureRefused {
+                break;
+            }
+        }
+        let outcome = if status.is_none() { "no_answer" } else { word(answer) };
+        let host = endpoint.url().host_str().map(str::to_owned);
+
+        Answered { answer, outcome, host, status, millis: millis(started.elapsed()) }
+    }
+
+    /// One request to a push service.
+    async fn offer(
+        &self,
+        push: &Push,
+        body: Vec<u8>,
+        endpoint: &Endpoint,
+        key: &VapidKey,
+        now: Timestamp,
+    ) -> (Answer, Option<u16>) {
         let elapsed = now.seconds() - push.created_at.seconds();
         let mut request = self
             .client
@@ -105,13 +151,12 @@ impl Sender {
         match request.body(body).send().await {
             Ok(response) => {
                 let (status, retry_after) = (response.status(), retry_after(response.headers(), now));
-                let host = endpoint.url().host_str().unwrap_or_default();
                 read_a_little(response).await;
-                meaning(status, retry_after, host, &push.request_id)
+                (meaning(status, retry_after), Some(status.as_u16()))
             }
             Err(error) => {
-                tracing::warn!(request_id = push.request_id, cause = %error.without_url(), "a push service did not answer");
-                Answer::Later(None)
+                tracing::debug!(request_id = push.request_id, cause = chain(&error.without_url()), "no answer");
+                (Answer::Later(None), None)
             }
         }
     }
@@ -139,19 +184,24 @@ impl Sender {
 }
 
 /// What a push service's status means. Only 404 and 410 say that a subscription is no more: an outage removes nobody.
-fn meaning(status: StatusCode, retry_after: Option<u32>, host: &str, request_id: &str) -> Answer {
+fn meaning(status: StatusCode, retry_after: Option<u32>) -> Answer {
     match status.as_u16() {
         200..=299 => Answer::Delivered,
         404 | 410 => Answer::Gone,
         429 | 500..=599 => Answer::Later(retry_after),
-        401 | 403 => {
-            tracing::error!(request_id, host, status = status.as_u16(), "a push service refuses our signature");
-            Answer::Failed
-        }
-        _ => {
-            tracing::error!(request_id, host, status = status.as_u16(), "a push service refuses a push");
-            Answer::Failed
-        }
+        401 | 403 => Answer::SignatureRefused,
+        _ => Answer::Failed,
+    }
+}
+
+/// An answer in a word.
+fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Delivered => "delivered",
+        Answer::Gone => "gone",
+        Answer::Later(_) => "later",
+        Answer::Failed => "failed",
+        Answer::SignatureRefused => "signature_refused",
     }
 }
 
@@ -187,8 +237,8 @@ mod tests {
             (202, Answer::Delivered),
             (301, Answer::Failed),
             (400, Answer::Failed),
-            (401, Answer::Failed),
-            (403, Answer::Failed),
+            (401, Answer::SignatureRefused),
+            (403, Answer::SignatureRefused),
             (404, Answer::Gone),
             (410, Answer::Gone),
             (413, Answer::Failed),
@@ -197,7 +247,7 @@ mod tests {
             (503, Answer::Later(Some(7))),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(meaning(status, Some(7), "push.example", "r"), expected, "{status}");
+            assert_eq!(meaning(status, Some(7)), expected, "{status}");
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::http::{self, Reply, Request};
 use shared::problem::Problem;
+use shared::time::Timestamp;
 use shared::vapid_secret::VapidSecret;
 
 #[derive(Serialize)]
@@ -14,7 +15,7 @@ struct SubscriptionConfig {
 pub async fn handle(vapid: &VapidSecret, request: Request) -> Result<Reply, Problem> {
     http::caller(&request)?;
 
-    let vapid_public_key = vapid.keys().await?.current().public();
+    let vapid_public_key = vapid.keys(Timestamp::now()).await?.current().public();
 
     Ok(Reply::ok(&SubscriptionConfig { vapid_public_key }))
 }

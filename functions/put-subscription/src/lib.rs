@@ -39,7 +39,8 @@ pub async fn handle(store: &Store, vapid: &VapidSecret, hosts: &PushHosts, reque
     let caller = http::caller(&request)?;
     let wish = read(&request, hosts)?;
     let channels = reached(store, &caller, &wish.channels).await?;
-    let vapid = vapid.keys().await?.current().id();
+    let keys = vapid.keys(now).await?;
+    let vapid = keys.current().id();
     let id = wish.endpoint.subscription_id(&caller.account);
 
     for _ in 0..TRIES {

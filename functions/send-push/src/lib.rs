@@ -83,5 +83,5 @@ fn accepted(push: &Push) -> Reply {
     let Push { id, audience, created_at, .. } = push;
     let bytes = push::plaintext(id, &push.content).len();
     let body = Accepted { id, status: Progress::Queued, audience: audience.shown(), bytes, created_at: *created_at };
-    Reply::accepted(&format!("/push/{}", id.as_str()), &body)
+    Reply::accepted(&format!("/push/{}", id.as_str()), &body).of_push(id)
 }

@@ -53,6 +53,19 @@ enum Attempt {
 impl Store {
     /// Judges a request with this secret and, if it may pass, counts it.
     pub async fn authorize(&self, secret: &Secret, ask: &Ask, now: Timestamp) -> Result<Verdict, Error> {
+        let mut ambiguous = false;
+        let judged = self.write_until_answered(secret, ask, now, &mut ambiguous).await;
+        judged.map_err(|error| if ambiguous { Error::Ambiguous(error.into()) } else { error })
+    }
+
+    /// Repeats the write until it is answered. `ambiguous` is set by an attempt that never was.
+    async fn write_until_answered(
+        &self,
+        secret: &Secret,
+        ask: &Ask,
+        now: Timestamp,
+        ambiguous: &mut bool,
+    ) -> Result<Verdict, Error> {
         let mut writer = self.writers.borrow();
         let mut stale = self.writers.take_stale(secret.key()).without(writer.name());
         let n = writer.next(now);
@@ -86,6 +99,7 @@ impl Store {
                 }
                 Attempt::Unanswered(error) => {
                     unanswered += 1;
+                    *ambiguous = true;
                     error
                 }
                 Attempt::NotApplied(error) => {

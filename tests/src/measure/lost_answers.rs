@@ -53,7 +53,7 @@ async fn measure(calls: usize, most_in_a_row: Option<u32>) -> Tally {
                 let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
                 match store.authorize(&secret, &ask, Timestamp::now()).await {
                     Ok(Verdict::Through(_)) => authorised += 1,
-                    Err(Error::Unavailable(_)) => unavailable += 1,
+                    Err(Error::Ambiguous(_)) => unavailable += 1,
                     other => panic!("an active key without limits: {other:?}"),
                 }
             }

@@ -1,0 +1,51 @@
+//! The log of a laptop: the functions' own lines, and the gateway's access log among them as it stands.
+
+use std::fmt;
+
+use shared::config::Config;
+use shared::log;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::access_log;
+
+/// The form of the lines.
+#[derive(Clone, Default)]
+pub struct Lines(log::Lines);
+
+/// Starts the log of this process on its standard error.
+pub fn start(config: &Config) {
+    let lines = Lines(log::Lines::new(config));
+    tracing_subscriber::registry().with(log::layer(std::io::stderr, lines, log::level(config))).init();
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if event.metadata().target() != access_log::TARGET {
+            return self.0.format_event(context, writer, event);
+        }
+        let mut message = Message::default();
+        event.record(&mut message);
+        writeln!(writer, "{}", message.0)
+    }
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
