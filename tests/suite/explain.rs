@@ -102,6 +102,6 @@ async fn only_an_admin_of_the_account_asks_and_a_malformed_push_is_named() {
     let stranger = app.person("admin@globex").await.post(&path, &body).await;
     assert_eq!(stranger.refusal(), (404, "not_found".to_owned()));
     let wrong = app.admin().await.post(&path, &json!({ "target": {} })).await;
-    assert_eq!(wrong.places(), ["/target/channels", "/title"]);
+    assert_eq!(wrong.places(), ["/title", "/target/channels"]);
     app.stop().await;
 }

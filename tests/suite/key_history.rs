@@ -34,8 +34,48 @@ async fn a_key_s_whole_life_is_told_newest_first() {
         events.iter().map(|event| &event["action"]).collect::<Vec<_>>(),
         ["deleted", "rotated", "changed", "created"]
     );
-    let mut newest_two = Value::Array(events[1..3].to_vec());
-    insta::assert_snapshot!(shown(&newest_two.take()), @"");
+    insta::assert_snapshot!(shown(&Value::Array(events[1..3].to_vec())), @r#"
+    [
+      {
+        "action": "rotated",
+        "at": "<moment>",
+        "by": {
+          "id": "<uuid>",
+          "name": "Ada"
+        },
+        "changes": {
+          "hint": {
+            "from": "<hint>",
+            "to": "<hint>"
+          }
+        }
+      },
+      {
+        "action": "changed",
+        "at": "<moment>",
+        "by": {
+          "id": "<uuid>",
+          "name": "Ada"
+        },
+        "changes": {
+          "channels": {
+            "from": [],
+            "to": [
+              "ops"
+            ]
+          },
+          "name": {
+            "from": "Webshop",
+            "to": "Shop"
+          },
+          "scope": {
+            "from": "all",
+            "to": "channels"
+          }
+        }
+      }
+    ]
+    "#);
     let from_nothing = |change: &Value| change["from"].is_null();
     assert!(events[3]["changes"].as_object().expect("changes").values().all(from_nothing));
     assert_eq!(events[0]["changes"]["channels"], json!({ "from": ["ops"], "to": null }));
