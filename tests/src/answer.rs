@@ -3,6 +3,8 @@
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::Gap;
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -12,6 +14,43 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, as it came.
     pub text: String,
+}
+
+/// Status and code of a refusal.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: u16,
+    /// The code.
+    pub code: Said,
+}
+
+impl PartialEq<(u16, String)> for Refusal {
+    fn eq(&self, (status, code): &(u16, String)) -> bool {
+        self.status == *status && self.code == code.as_str()
+    }
+}
+
+/// A text that an answer says. The authorizer's own words are any words at a gateway that has left their place as it was.
+#[derive(Clone, Debug)]
+pub struct Said(String);
+
+impl PartialEq<str> for Said {
+    fn eq(&self, expected: &str) -> bool {
+        self.0 == expected || self.0.starts_with("$context.authorizer.") && Gap::AuthorizerContext.is_there()
+    }
+}
+
+impl PartialEq<&str> for Said {
+    fn eq(&self, expected: &&str) -> bool {
+        self == *expected
+    }
+}
+
+impl PartialEq<String> for Said {
+    fn eq(&self, expected: &String) -> bool {
+        self == expected.as_str()
+    }
 }
 
 impl Answer {
@@ -33,8 +72,13 @@ impl Answer {
     }
 
     /// Status and code of a refusal.
-    pub fn refusal(&self) -> (u16, String) {
-        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
+    pub fn refusal(&self) -> Refusal {
+        Refusal { status: self.status, code: self.says("code") }
+    }
+
+    /// A text of its body, or nothing.
+    pub fn says(&self, field: &str) -> Said {
+        Said(self.json()[field].as_str().unwrap_or_default().to_owned())
     }
 
     /// The mistakes of a body that it names, each as its place and what is wrong there.

@@ -1,11 +1,15 @@
 //! What the suite and the measuring programs are written with: the product on a free port, people and keys that use it,
 //! a push service that decrypts, and a search for secrets where none may be.
 
+mod actors;
 mod answer;
 mod app;
 mod calls;
+mod deployment;
 pub mod embedded_metrics;
 pub mod engine;
+mod gap;
+mod laptop;
 pub mod leaks;
 pub mod logs;
 pub mod measure;
@@ -14,7 +18,10 @@ mod push_service;
 pub mod runtime_api;
 mod shown;
 
-pub use answer::Answer;
-pub use app::{App, Key, KeyPlan, Person};
+pub use actors::{Key, KeyPlan, Person};
+pub use answer::{Answer, Refusal, Said};
+pub use app::App;
+pub use gap::Gap;
+pub use laptop::Laptop;
 pub use push_service::{Device, Hold, PushService, Received};
 pub use shown::shown;

@@ -77,12 +77,31 @@ impl PushService {
         Self::start_on(0).await.expect("a free port")
     }
 
+    /// Starts it at an address that is free among these, where a deployment may reach it. If there are none, nothing
+    /// reaches it, and its devices have addresses that no push service knows.
+    pub(crate) async fn start_on_one_of(addresses: &[SocketAddr]) -> Self {
+        if addresses.is_empty() {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+            return Self::serve_on(listener, Some("https://fcm.googleapis.com".to_owned()));
+        }
+        for address in addresses {
+            if let Ok(listener) = TcpListener::bind(address).await {
+                return Self::serve_on(listener, None);
+            }
+        }
+        panic!("another test or program listens on each of {addresses:?}");
+    }
+
     /// Starts it on this port, for people who try the product: `GET /subscription` makes a device and answers what its
     /// browser would send, `GET /received` answers what came, decrypted.
     pub async fn start_on(port: u16) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        Ok(Self::serve_on(TcpListener::bind(("127.0.0.1", port)).await?, None))
+    }
+
+    fn serve_on(listener: TcpListener, origin: Option<String>) -> Self {
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(Shared { origin: format!("http://{address}"), devices: Mutex::default() });
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let state = Arc::new(Shared { origin, devices: Mutex::default() });
         let router = Router::new()
             .route("/push/{device}", post(accept))
             .route("/subscription", get(subscription))
@@ -90,7 +109,7 @@ impl PushService {
             .with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
-        Ok(Self { address, state, server })
+        Self { address, state, server }
     }
 
     /// Serves until the process ends.

@@ -42,14 +42,14 @@ async fn whoever_has_no_key_is_told_the_same_401() {
         format!("{secret}0"),
         format!("{}{last}", &secret[..secret.len() - 1]),
         secret.to_uppercase(),
-        secret.replacen("pgk_acme", "pgk_globex", 1),
+        secret.replacen(&app.account("acme"), &app.account("globex"), 1),
         "x".repeat(5_000),
         token,
         // Of the right form: an unknown key, one of another account, a wrong secret, and a key that is gone.
-        invented("acme", "01JD0000000000000000000000"),
-        invented("globex", &key.id),
+        invented(&app.account("acme"), "01JD0000000000000000000000"),
+        invented(&app.account("globex"), &key.id),
         invented("nobody", &key.id),
-        invented("acme", &key.id),
+        invented(&app.account("acme"), &key.id),
         deleted.secret.clone(),
     ];
 
@@ -88,7 +88,8 @@ async fn the_first_check_that_fails_is_the_one_that_is_named() {
     change(json!({ "status": "inactive", "limits": { "per_day": 1 } })).await;
     key.expire().await;
 
-    let all_wrong = app.send(app.request(Method::POST, "/channels/news/push").bearer_auth(invented("acme", &key.id)));
+    let not_its_secret = invented(&app.account("acme"), &key.id);
+    let all_wrong = app.send(app.request(Method::POST, "/channels/news/push").bearer_auth(not_its_secret));
     assert_eq!(all_wrong.await.refusal(), (401, "unauthenticated".to_owned()));
     assert_eq!(send().await.refusal(), (403, "key_inactive".to_owned()));
     change(json!({ "status": "active" })).await;
@@ -96,11 +97,12 @@ async fn the_first_check_that_fails_is_the_one_that_is_named() {
     change(json!({ "expires_at": null })).await;
     let denied = send().await;
     assert_eq!(denied.refusal(), (403, "permission_denied".to_owned()));
-    assert_eq!(denied.json()["detail"], "This key has not the permission PushNotifications/Send");
+    assert_eq!(denied.says("detail"), "This key has not the permission PushNotifications/Send");
     change(json!({ "permissions": ["PushNotifications/Send"] })).await;
     let violation = send().await;
     assert_eq!(violation.refusal(), (403, "scope_violation".to_owned()));
-    assert_eq!((&violation.json()["refused"], &violation.json()["allowed"]), (&json!("news"), &json!("ops")));
+    assert_eq!(violation.says("refused"), "news");
+    assert_eq!(violation.says("allowed"), "ops");
     assert_eq!(key.uses().await, 0, "nothing of this was let through");
     change(json!({ "channels": ["news"] })).await;
     assert_eq!(send().await.status, 202);
@@ -209,7 +211,7 @@ async fn what_is_refused_is_not_counted() {
 
     assert_eq!(key.push_to("news", &hello).await.status, 403);
     assert_eq!(key.get("/subscriptions/config").await.status, 403);
-    assert_eq!(app.send(send(&app).bearer_auth(invented("acme", &key.id))).await.status, 401);
+    assert_eq!(app.send(send(&app).bearer_auth(invented(&app.account("acme"), &key.id))).await.status, 401);
     let path = format!("/keys/{}", key.id);
     let _ = admin.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
     assert_eq!(key.push(&hello).await.status, 403);
@@ -280,7 +282,7 @@ async fn a_limit_holds_for_requests_at_once() {
 async fn without_its_store_the_authorizer_lets_nobody_through() {
     let app = App::start().await;
     let key = app.key().create().await;
-    app.dynamodb().delete_table().table_name("KeysTable").send().await.expect("a deletion");
+    app.laptop().dynamodb().delete_table().table_name("KeysTable").send().await.expect("a deletion");
 
     let answer = key.push(&json!({ "title": "Hello" })).await;
 

@@ -32,7 +32,7 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", app.laptop().dynamodb_url()),
         ("LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),

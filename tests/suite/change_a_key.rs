@@ -139,7 +139,7 @@ async fn the_next_request_is_judged_by_the_new_state() {
     let sends = async |channel: &str| {
         let body = json!({ "title": "Hello", "target": { "channels": [channel] } });
         let answers = [key.push_to(channel, &json!({ "title": "Hello" })).await, key.push(&body).await];
-        answers.map(|answer| (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned()))
+        answers.map(|answer| answer.refusal())
     };
     let both = |status: u16, code: &str| [(status, code.to_owned()), (status, code.to_owned())];
 

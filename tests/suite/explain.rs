@@ -65,7 +65,7 @@ async fn it_names_the_code_that_a_send_would_be_refused_with() {
         assert_eq!(explained["decision"]["rule"], code);
         assert_eq!(explained["audience"], json!({ "all": false, "channels": [] }), "{code}");
         assert_eq!(explained["recipients"], json!({ "count": 0, "exact": true }), "{code}");
-        assert_eq!(key.push(&body).await.refusal().1, code, "a send says the same");
+        assert_eq!(key.push(&body).await.refusal().code, code, "a send says the same");
     }
     let violation = explain(&app, &scoped, &to("news")).await;
     let decision = json!({ "allow": false, "rule": "scope_violation", "refused": "news", "allowed": "ops" });
@@ -79,13 +79,13 @@ async fn it_counts_sends_and_stores_nothing() {
     let device = app.push_service.device();
     app.subscriber().await.subscribe(&device, &[]).await;
     let key = app.key().create().await;
-    let before = app.dump().await;
+    let before = app.laptop().dump().await;
 
     let explained = explain(&app, &key, &json!({ "title": "Hello" })).await;
 
     assert_eq!(explained["recipients"], json!({ "count": 1, "exact": true }));
     app.delivered().await;
-    assert_eq!(app.dump().await, before);
+    assert_eq!(app.laptop().dump().await, before);
     assert!(device.received().is_empty());
     app.stop().await;
 }

@@ -18,7 +18,7 @@ use tests::App;
 use tests::proxy::{Fate, Proxy};
 
 fn delivery(app: &App, dynamodb: &str) -> Delivery {
-    let config = app.config(dynamodb);
+    let config = app.laptop().config(dynamodb);
     let hosts = PushHosts::parse(&format!("http://{}", app.push_service.address()));
     Delivery {
         store: Store::connect(&config).expect("a store"),
@@ -54,8 +54,8 @@ async fn who_is_to_be_tried_again_is_not_forgotten_if_the_last_write_is_never_an
     app.subscriber().await.subscribe(&device, &[]).await;
     // As many as the SDK tries: the results are written, and nobody tells the function.
     let left = Arc::new(AtomicUsize::new(3));
-    let wire = Proxy::losing_transactions(app.local().dynamodb_url(), Fate::LoseAnswer, &left).await;
-    let (lossy, sound) = (delivery(&app, &wire.url()), delivery(&app, app.local().dynamodb_url()));
+    let wire = Proxy::losing_transactions(app.laptop().dynamodb_url(), Fate::LoseAnswer, &left).await;
+    let (lossy, sound) = (delivery(&app, &wire.url()), delivery(&app, app.laptop().dynamodb_url()));
     let (account, push) = (Account::try_from("acme".to_owned()).expect("an account"), push());
     sound.store.add_push(&account, &push).await.expect("a push");
     let task = serde_json::to_string(&Task::first(&account, &push.id)).expect("a task");

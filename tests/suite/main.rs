@@ -1,4 +1,4 @@
-//! The suite: everything that a user does, over HTTP, against the product with a fresh database.
+//! The suite: everything that a user does, over HTTP, against the product with a fresh database, or at an address.
 
 mod accounts;
 mod authorize;
@@ -31,5 +31,6 @@ mod scope;
 mod send_a_push;
 mod subscribe;
 mod subscription_body;
+mod to_settle;
 mod watch;
 mod write_cost;

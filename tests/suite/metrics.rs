@@ -96,7 +96,7 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
 
     for level in ["off", "error", "trace"] {
         let (lines, output) =
-            authorizer(app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
+            authorizer(app.laptop().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
 
         let expected = sums(&[
             ("Authorised{Stack=production}", 2.0),
@@ -115,7 +115,7 @@ async fn a_write_that_is_never_answered_is_ambiguous_and_one_that_never_arrives_
     let key = app.key().create().await;
 
     for fate in [Fate::LoseAnswer, Fate::LoseRequest] {
-        let wire = Proxy::start(app.local().dynamodb_url(), false, move |_| fate).await;
+        let wire = Proxy::start(app.laptop().dynamodb_url(), false, move |_| fate).await;
         let (lines, _) = authorizer(&wire.url(), "info", vec![event(&key.secret)]).await;
 
         let expected = sums(&[

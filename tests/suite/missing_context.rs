@@ -8,7 +8,7 @@ use tests::App;
 
 /// The functions of the running product, without the gateway and the authorizer before them.
 fn functions(app: &App) -> HashMap<String, Handler> {
-    in_process(|_| app.environment(app.local().dynamodb_url()))
+    in_process(|_| app.laptop().environment(app.laptop().dynamodb_url()))
 }
 
 /// One request to a function: its logical id, its route, its path parameters and its body.
@@ -109,7 +109,7 @@ async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
     let functions = functions(&app);
     let right = json!({ "account": "acme", "key_id": "01JD0000000000000000000000", "scope": "all", "channels": "{}" });
     let right = right.as_object().expect("an object");
-    let before = app.dump().await;
+    let before = app.laptop().dump().await;
 
     for (name, context) in wrong_contexts(right) {
         for call in &calls {
@@ -122,8 +122,8 @@ async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
         }
     }
 
-    assert!(app.local().queue_is_idle().await);
-    assert_eq!(app.dump().await, before, "nothing was written");
+    assert!(app.laptop().queue_is_idle().await);
+    assert_eq!(app.laptop().dump().await, before, "nothing was written");
     // The same calls with a right context do what they are for.
     for call in calls.iter().filter(|call| call.function != "GetPush") {
         let (status, body) = call.made(&functions, Some(&Value::Object(right.clone()))).await;
@@ -153,7 +153,7 @@ async fn a_management_function_without_claims_answers_500_and_does_nothing() {
         call("ListPushes", "/pushes", json!(null), json!(null)),
         call("ListPushes", "/pushes/{id}", json!({ "id": "01JD0000000000000000000000" }), json!(null)),
     ];
-    let before = app.dump().await;
+    let before = app.laptop().dump().await;
 
     for context in [
         None,
@@ -171,6 +171,6 @@ async fn a_management_function_without_claims_answers_500_and_does_nothing() {
             assert_eq!((status, &body["code"]), (json!(500), &json!("internal")), "{} {context:?}", call.function);
         }
     }
-    assert_eq!(app.dump().await, before, "nothing was written");
+    assert_eq!(app.laptop().dump().await, before, "nothing was written");
     app.stop().await;
 }

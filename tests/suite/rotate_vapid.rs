@@ -27,7 +27,7 @@ fn secrets(app: &App) -> Secrets {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
-        .endpoint_url(app.local().secrets_url());
+        .endpoint_url(app.laptop().secrets_url());
     Secrets::from_conf(config.build())
 }
 
@@ -133,7 +133,7 @@ async fn a_subscription_that_was_noted_with_the_wrong_key_is_reached_with_the_ri
 
 /// A delivery that read the secret now, and would keep it for its five minutes.
 async fn delivery(app: &App) -> Delivery {
-    let config = app.config(app.local().dynamodb_url());
+    let config = app.laptop().config(app.laptop().dynamodb_url());
     let hosts = PushHosts::parse(&format!("http://{}", app.push_service.address()));
     let delivery = Delivery {
         store: Store::connect(&config).expect("a store"),
@@ -251,7 +251,7 @@ async fn the_commands_of_the_operators_manual_rotate_the_secret() {
         ("AWS_DEFAULT_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.local().secrets_url()),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.laptop().secrets_url()),
     ];
 
     for rotations in 1..=2 {

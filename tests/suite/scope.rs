@@ -8,21 +8,26 @@ use tests::{Answer, App, Key};
 struct Keys<'a> {
     all: Key<'a>,
     some: Key<'a>,
-    none: Key<'a>,
+    /// Only where the tables can be written to.
+    none: Option<Key<'a>>,
 }
 
 /// The channels `ops`, `news` and `sales`, and the keys.
 async fn keys(app: &App) -> Keys<'_> {
     app.channels(&["ops", "news", "sales"]).await;
-    let none = app.key().channels(&["sales"]).create().await;
+    let (all, some) = (app.key().create().await, app.key().channels(&["ops", "news"]).create().await);
+    let Some(laptop) = app.if_laptop() else {
+        return Keys { all, some, none: None };
+    };
     // No request makes such a key.
-    let update = app.dynamodb().update_item().table_name("KeysTable");
+    let none = app.key().channels(&["sales"]).create().await;
+    let update = laptop.dynamodb().update_item().table_name("KeysTable");
     let update = update.key("account", AttributeValue::S("acme".to_owned()));
     let update = update.key("id", AttributeValue::S(none.id.clone()));
     let update = update.update_expression("SET channels = :none");
     update.expression_attribute_values(":none", AttributeValue::M([].into())).send().await.expect("an update");
 
-    Keys { all: app.key().create().await, some: app.key().channels(&["ops", "news"]).create().await, none }
+    Keys { all, some, none: Some(none) }
 }
 
 /// What is expected of a send.
@@ -61,8 +66,9 @@ fn check(answer: &Answer, expected: Expected, case: &str) {
         }
         Expected::Violation(slugs) => {
             assert_eq!(answer.refusal(), (403, "scope_violation".to_owned()), "{case}: {body}");
-            assert_eq!((&body["refused"], &body["allowed"]), (&json!(slugs), &json!("news ops")), "{case}");
-            assert_eq!(body["detail"], format!("This key may not send to: {slugs}"), "{case}");
+            assert_eq!(answer.says("refused"), slugs, "{case}");
+            assert_eq!(answer.says("allowed"), "news ops", "{case}");
+            assert_eq!(answer.says("detail"), format!("This key may not send to: {slugs}"), "{case}");
         }
         Expected::EmptyScope => {
             assert_eq!(answer.refusal(), (403, "empty_scope".to_owned()), "{case}: {body}");
@@ -101,7 +107,9 @@ async fn a_target_in_the_body_is_decided_by_the_table() {
         let case = body.to_string();
         check(&all.push(&body).await, of_all, &format!("all, {case}"));
         check(&some.push(&body).await, of_some, &format!("channels, {case}"));
-        check(&none.push(&body).await, EmptyScope, &format!("no channels, {case}"));
+        if let Some(none) = &none {
+            check(&none.push(&body).await, EmptyScope, &format!("no channels, {case}"));
+        }
     }
     app.stop().await;
 }
@@ -121,7 +129,9 @@ async fn a_channel_in_the_path_is_decided_by_the_same_table() {
     ] {
         check(&all.push_to(channel, &body).await, of_all, &format!("all, {channel}"));
         check(&some.push_to(channel, &body).await, of_some, &format!("channels, {channel}"));
-        check(&none.push_to(channel, &body).await, EmptyScope, &format!("no channels, {channel}"));
+        if let Some(none) = &none {
+            check(&none.push_to(channel, &body).await, EmptyScope, &format!("no channels, {channel}"));
+        }
     }
     app.stop().await;
 }
@@ -161,7 +171,9 @@ async fn a_malformed_target_is_400_and_never_everyone() {
             check(&key.push(&body).await, Expected::Mistakes(places), &format!("{name}, {target}"));
         }
         // The authorizer, which sees no body, refuses a key that reaches nobody.
-        check(&none.push(&body).await, Expected::EmptyScope, &target.to_string());
+        if let Some(none) = &none {
+            check(&none.push(&body).await, Expected::EmptyScope, &target.to_string());
+        }
     }
     let sent = app.admin().await.get("/pushes").await.expect(200).json();
     assert_eq!(sent["pushes"], json!([]));
@@ -174,7 +186,8 @@ async fn a_malformed_slug_in_the_path_is_400_before_any_scope() {
     let Keys { all, some, none } = keys(&app).await;
     let too_long = "a".repeat(65);
     for slug in ["OPS", "ops-", "-ops", "a_b", "%20ops", "ops%20", "ops%00", "*", "%C3%B6ps", "ops,news", &too_long] {
-        for (key, name) in [(&all, "all"), (&some, "channels"), (&none, "no channels")] {
+        for (key, name) in [(Some(&all), "all"), (Some(&some), "channels"), (none.as_ref(), "no channels")] {
+            let Some(key) = key else { continue };
             let answer = key.push_to(slug, &json!({ "title": "Hello" })).await;
             assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{name}, {slug}: {}", answer.text);
         }

@@ -132,8 +132,8 @@ async fn a_put_names_at_most_20_channels_within_the_scope_that_exist() {
     for outside in ["channel-02", "nope"] {
         let answer = some.put(&device.subscription(&["channel-00", outside])).await;
         assert_eq!(answer.refusal(), (403, "scope_violation".to_owned()));
-        let body = answer.json();
-        assert_eq!((&body["refused"], &body["allowed"]), (&json!(outside), &json!("channel-00 channel-01")));
+        assert_eq!(answer.says("refused"), outside);
+        assert_eq!(answer.says("allowed"), "channel-00 channel-01");
     }
     for (channels, place) in [
         (json!(null), "/channels"),
@@ -169,8 +169,10 @@ async fn a_channels_key_removes_its_channels_and_the_record_with_the_last_one() 
     for key in [&ops, &news] {
         assert_eq!(key.delete(&path).await.refusal(), (404, "not_found".to_owned()));
     }
-    let dump = app.dump().await;
-    assert!(!dump.contains(&id), "{dump}");
+    if let Some(laptop) = app.if_laptop() {
+        let dump = laptop.dump().await;
+        assert!(!dump.contains(&id), "{dump}");
+    }
     app.stop().await;
 }
 
@@ -202,7 +204,9 @@ async fn an_all_key_removes_everything_of_a_subscription() {
     let _ = all.delete(&format!("/subscriptions/{id}")).await.expect(204);
 
     assert!(!known(&app, &device).await);
-    assert!(!app.dump().await.contains(&id), "no membership is left over");
+    if let Some(laptop) = app.if_laptop() {
+        assert!(!laptop.dump().await.contains(&id), "no membership is left over");
+    }
     for absent in [id.as_str(), "00000000000000000000000000000000", "x", "%20"] {
         let answer = all.delete(&format!("/subscriptions/{absent}")).await;
         assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{absent}");
@@ -246,7 +250,7 @@ async fn a_publishable_key_only_subscribes_and_a_sending_key_only_sends() {
         (sending.get("/subscriptions/config").await, "Subscriptions/Write"),
     ] {
         assert_eq!(answer.refusal(), (403, "permission_denied".to_owned()));
-        assert_eq!(answer.json()["detail"], format!("This key has not the permission {missing}"));
+        assert_eq!(answer.says("detail"), format!("This key has not the permission {missing}"));
     }
     assert_eq!(device.attempts(), 1, "nothing was sent and nothing removed");
     app.stop().await;

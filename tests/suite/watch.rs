@@ -53,6 +53,11 @@ async fn functions_in_cargo_lambda_watch_run_behind_the_authorizer() {
     listening(FUNCTIONS).await;
 
     let client = Client::new();
+    // The first call of a function compiles it, which may take longer than the gateway waits.
+    for function in ["authorizer", "create-key", "send-push"] {
+        let invoke = format!("http://127.0.0.1:{FUNCTIONS}/2015-03-31/functions/{function}/invocations");
+        let _ = client.post(invoke).body("{}").send().await.expect("an answer");
+    }
     let api = format!("http://127.0.0.1:{PORT}/v1");
     let token = client.get(format!("http://127.0.0.1:{PORT}/_local/token?user=admin@acme")).send().await;
     let token: Value = serde_json::from_str(&token.expect("an answer").text().await.expect("text")).expect("JSON");

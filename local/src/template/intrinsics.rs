@@ -148,9 +148,8 @@ impl Names<'_> {
                 _ => default.clone(),
             }));
         }
-        // A function's alias, which the transform makes, stands for the function.
         if let Some(function) = name.strip_suffix(".Alias") {
-            return self.attribute(function, "Arn").map(|arn| Some(arn.into()));
+            return self.attribute(function, "Alias").map(|arn| Some(arn.into()));
         }
         let name_property = match self.kind(name)? {
             "AWS::SQS::Queue" => {
@@ -176,7 +175,8 @@ impl Names<'_> {
             ("AWS::SecretsManager::Secret", "Id") => {
                 format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", self.name(resource, "Name")?)
             }
-            ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
+            // A function's alias, which the transform makes, stands for the function.
+            ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn" | "Alias") => {
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{resource}")
             }
             (_, "Arn") => format!("arn:aws:local:{REGION}:{ACCOUNT}:{resource}"),
@@ -300,6 +300,7 @@ Resources:
             ("!Ref Work", json!("http://q/000000000000/Work")),
             ("!GetAtt Work.Arn", json!("arn:aws:sqs:eu-central-1:000000000000:Work")),
             ("!Ref Send.Alias", json!("arn:aws:lambda:eu-central-1:000000000000:function:Send")),
+            ("!Sub '${Send.Alias}'", json!("arn:aws:lambda:eu-central-1:000000000000:function:Send")),
             ("!Sub 'x-${Table}-${Work.QueueName}-${!Table}'", json!("x-pushgate-table-Work-${Table}")),
             ("!Sub ['${A}', {A: !Ref Protect}]", json!("false")),
             ("!If [Protected, 1, 2]", json!(2)),

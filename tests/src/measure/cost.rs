@@ -21,7 +21,7 @@ pub async fn run(recipients: usize) {
         subscriber.subscribe(&app.push_service.device(), &[]).await;
     }
     let key = app.key().create().await;
-    let wire = Proxy::start(app.local().dynamodb_url(), true, |_| Fate::Pass).await;
+    let wire = Proxy::start(app.laptop().dynamodb_url(), true, |_| Fate::Pass).await;
     let functions = functions(&app, &wire);
 
     let context = authorize(&functions, &key).await;
@@ -49,14 +49,14 @@ pub async fn run(recipients: usize) {
 /// The functions, with their tables behind the wire and their queue where nobody else takes from it.
 fn functions(app: &App, wire: &Proxy) -> HashMap<String, Handler> {
     in_process(|_| {
-        let mut environment = app.environment(&wire.url());
+        let mut environment = app.laptop().environment(&wire.url());
         environment.insert("QUEUE_URL".to_owned(), queue(app));
         environment
     })
 }
 
 fn queue(app: &App) -> String {
-    format!("{}/000000000000/{QUEUE}", app.local().queue_url())
+    format!("{}/000000000000/{QUEUE}", app.laptop().queue_url())
 }
 
 async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value {
@@ -84,7 +84,8 @@ async fn send(functions: &HashMap<String, Handler>, context: Value) -> String {
 async fn next_message(app: &App) -> Option<Value> {
     let call = async |operation: &str, mut request: Value| -> Value {
         request["QueueUrl"] = queue(app).into();
-        let call = Client::new().post(app.local().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
+        let call =
+            Client::new().post(app.laptop().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
         let call = call.header("Content-Type", "application/x-amz-json-1.0").body(request.to_string());
         let answer = call.send().await.expect("an answer").bytes().await.expect("a body");
         serde_json::from_slice(&answer).expect("JSON")

@@ -46,7 +46,7 @@ async fn round(app: &App, key: &Key<'_>, name: &str) -> (BTreeSet<String>, usize
         match answer.status {
             202 => drop(ids.insert(answer.json()["id"].to_string())),
             409 => {
-                assert_eq!(answer.refusal().1, "idempotency_in_flight");
+                assert_eq!(answer.refusal(), (409, "idempotency_in_flight".to_owned()));
                 assert!(answer.header("Retry-After").is_some());
                 waiting += 1;
             }

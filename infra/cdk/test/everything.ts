@@ -1,0 +1,46 @@
+/** Every parameter given, and what is optional switched on: as properties, and as CloudFormation should read them. */
+import type { PushgateParameters } from '../lib/pushgate';
+
+export const PROPERTIES: Required<PushgateParameters> = {
+  consoleOrigin: 'https://console.example.org',
+  pushHosts: ['fcm.googleapis.com', '*.push.apple.com'],
+  vapidSubject: 'https://example.org/contact',
+  signInPrefix: 'pushgate-test',
+  architecture: 'x86_64',
+  logLevel: 'debug',
+  logRetentionDays: 7,
+  accessLog: true,
+  alarmEmail: 'operator@example.org',
+  canary: true,
+  domainName: 'api.example.org',
+  certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/pushgate',
+  hostedZoneId: 'Z0123456789',
+  firewall: true,
+  requestsPerFiveMinutes: 500,
+  googleSecret: 'pushgate/google',
+  microsoftSecret: 'pushgate/microsoft',
+  appleSecret: 'pushgate/apple',
+  protect: false,
+};
+
+export const PARAMETERS: Record<string, string> = {
+  ConsoleOrigin: 'https://console.example.org',
+  PushHosts: 'fcm.googleapis.com,*.push.apple.com',
+  VapidSubject: 'https://example.org/contact',
+  SignInPrefix: 'pushgate-test',
+  Architecture: 'x86_64',
+  LogLevel: 'debug',
+  LogRetentionDays: '7',
+  AccessLog: 'true',
+  AlarmEmail: 'operator@example.org',
+  Canary: 'true',
+  DomainName: 'api.example.org',
+  CertificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/pushgate',
+  HostedZoneId: 'Z0123456789',
+  Firewall: 'true',
+  RequestsPerFiveMinutes: '500',
+  GoogleSecret: 'pushgate/google',
+  MicrosoftSecret: 'pushgate/microsoft',
+  AppleSecret: 'pushgate/apple',
+  Protect: 'false',
+};

@@ -1,0 +1,101 @@
+"""MiniStack, an AWS emulator that is not ours: one process on free ports in a folder that goes away with it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / ".tools/ministack/bin/ministack"
+REGION = "eu-central-1"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, each another one."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class MiniStack:
+    """The emulator, running; IAM is enforced, so a function may do what its role grants and no more."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pushgate-emulator-"))
+        self.port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = self.folder / "ministack.log"
+        self.process: subprocess.Popen | None = None
+
+    def environment(self) -> dict[str, str]:
+        """What a client of it has in its environment: none of the person's own credentials or profiles."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return kept | {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+
+    def __enter__(self) -> "MiniStack":
+        environment = self.environment() | {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "IOT_MTLS_ENABLED": "false",
+            "LOG_LEVEL": "WARNING",
+            "MINISTACK_HOST": "localhost",
+            "MINISTACK_REGION": REGION,
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(self.folder / "state"),
+            "TMPDIR": str(self.folder),
+        }
+        with self.log.open("wb") as log:
+            # A session of its own, so that the functions which it starts end with it.
+            self.process = subprocess.Popen(
+                [PROGRAM], cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _wait_until_it_answers(self) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2):
+                    return
+            except (urllib.error.URLError, OSError):
+                if self.process.poll() is not None or time.monotonic() - began > 60:
+                    raise SystemExit(f"MiniStack does not start:\n{self.log.read_text()}") from None
+                time.sleep(0.1)
+
+    def __exit__(self, *_) -> None:
+        if self.process:
+            for each in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(self.process.pid, each)
+                    self.process.wait(timeout=10)
+                except ProcessLookupError:
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+        shutil.rmtree(self.folder, ignore_errors=True)

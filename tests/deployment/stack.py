@@ -1,0 +1,115 @@
+"""The stack of infra/template.yaml: built for this machine, deployed by SAM, and asked for what it made."""
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import boto3
+from samtranslator.yaml_helper import yaml_parse
+
+from ministack import ROOT, MiniStack
+
+TEMPLATE = ROOT / "infra/template.yaml"
+BUILT = ROOT / ".aws-sam/build"
+SAM = ROOT / ".tools/venv/bin/sam"
+ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+
+
+class Stack:
+    """A deployed stack, reached with the credentials and the address that the environment of `session` has."""
+
+    def __init__(self, name: str, session: boto3.Session, endpoint: str | None = None) -> None:
+        self.name = name
+        self._session = session
+        self._endpoint = endpoint
+        stacks = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+    def client(self, service: str):
+        """A client of one of the services that the stack uses."""
+        return self._session.client(service, endpoint_url=self._endpoint)
+
+    def resource(self, service: str):
+        """The same with objects for what the service keeps."""
+        return self._session.resource(service, endpoint_url=self._endpoint)
+
+    def resources(self, kind: str) -> dict[str, str]:
+        """The physical ids of its resources of this type, by their names in the template."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        resources = (resource for page in pages for resource in page["StackResourceSummaries"])
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in resources
+            if resource["ResourceType"] == kind
+        }
+
+
+def build() -> None:
+    """Builds every function for this machine's own processor."""
+    subprocess.run([ROOT / "tools/build"], check=True)
+
+
+def over_several_metrics(resource: dict) -> bool:
+    """Whether it is an alarm that MiniStack refuses the whole stack for."""
+    alarm = resource["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in resource
+    return alarm and "Metrics" in resource["Properties"]
+
+
+def deployable(folder: Path) -> Path:
+    """What was built, in this folder, without what MiniStack refuses; it says what that is."""
+    template = yaml_parse((BUILT / "template.yaml").read_text())
+    resources = template["Resources"]
+    refused = sorted(name for name, resource in resources.items() if over_several_metrics(resource))
+    for name in refused:
+        del resources[name]
+    if refused:
+        print(f"Not deployed, since MiniStack has no alarms over several metrics: {', '.join(refused)}")
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = str(BUILT / resource["Properties"]["CodeUri"])
+    file = folder / "template.json"
+    file.write_text(json.dumps(template))
+    return file
+
+
+def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
+    """Deploys what was built, as an owner would, to the emulator."""
+    overrides = [f"{key}={value}" for key, value in ({"Architecture": ARCHITECTURE} | parameters).items()]
+    command = [
+        SAM, "deploy", "--template-file", deployable(emulator.folder), "--stack-name", name, "--resolve-s3",
+        "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
+        "--parameter-overrides", *overrides,
+    ]
+    # From the emulator's folder: samconfig.toml is for an owner's own deployment.
+    done = subprocess.run(command, cwd=emulator.folder, env=emulator.environment(), capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"sam deploy failed:\n{done.stdout}\n{done.stderr}\n{emulator.log.read_text()}")
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-central-1")
+    return Stack(name, session, emulator.url)
+
+
+def push_hosts_with(addresses: list[str]) -> str:
+    """The push services that the template knows, and these on this machine."""
+    known = yaml_parse(TEMPLATE.read_text())["Parameters"]["PushHosts"]["Default"]
+    return ",".join([known, *(f"http://{address}" for address in addresses)])
+
+
+def put_gateway_responses(stack: Stack) -> None:
+    """Gives the API its gateway responses by name and deploys it again.
+
+    On AWS they are part of the API's body and so of each deployment; MiniStack does not read them there.
+    """
+    api = yaml_parse(TEMPLATE.read_text())["Resources"]["Api"]["Properties"]
+    gateway = stack.client("apigateway")
+    api_id = stack.resources("AWS::ApiGateway::RestApi")["Api"]
+    for kind, response in api["GatewayResponses"].items():
+        headers = response["ResponseParameters"]["Headers"]
+        gateway.put_gateway_response(
+            restApiId=api_id,
+            responseType=kind,
+            statusCode=response["StatusCode"],
+            responseParameters={f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+            responseTemplates=response["ResponseTemplates"],
+        )
+    gateway.create_deployment(restApiId=api_id, stageName=api["StageName"])
