@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::channel::{Slugs, in_words};
 use crate::fields::{Flawed, Mistake};
-use crate::key::Refusal;
+use crate::key::{KeyName, Refusal};
 use crate::permission::Permission;
 use crate::push::MOST_BYTES;
 use crate::{queue, scope, store, vapid_secret};
@@ -34,8 +34,8 @@ pub enum Problem {
     NotFound(&'static str),
     /// A channel of this slug exists.
     ChannelExists,
-    /// So many keys name the channel.
-    ChannelInUse(u64),
+    /// The keys of these names name the channel.
+    ChannelInUse(Vec<KeyName>),
     /// Another send of this name is being worked on.
     SendInFlight {
         /// Seconds until it is surely over.
@@ -123,8 +123,7 @@ impl Problem {
             }
             Self::NotFound(thing) => format!("There is no such {thing}"),
             Self::ChannelExists => "A channel of this slug exists already".to_owned(),
-            Self::ChannelInUse(1) => "1 key names this channel; take it out of the key's scope first".to_owned(),
-            Self::ChannelInUse(keys) => format!("{keys} keys name this channel; take it out of their scopes first"),
+            Self::ChannelInUse(names) => in_use(names),
             Self::EditConflict => "Others are changing the same thing; try again".to_owned(),
             Self::SendInFlight { .. } => "The first send with this Idempotency-Key is not answered yet".to_owned(),
             Self::SendMismatch => {
@@ -210,6 +209,22 @@ impl Problem {
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
     }
+}
+
+/// A problem names at most so many keys.
+const MOST_NAMED: usize = 10;
+
+fn in_use(names: &[KeyName]) -> String {
+    if let [only] = names {
+        return format!("1 key names this channel: {}; take it out of its scope first", only.as_str());
+    }
+    let named: Vec<&str> = names.iter().take(MOST_NAMED).map(KeyName::as_str).collect();
+    let more = match names.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = named.join(", ");
+    format!("{} keys name this channel: {named}{more}; take it out of their scopes first", names.len())
 }
 
 impl From<Vec<Mistake>> for Problem {
