@@ -218,13 +218,13 @@ fn in_use(names: &[KeyName]) -> String {
     if let [only] = names {
         return format!("1 key names this channel: {}; take it out of its scope first", only.as_str());
     }
-    let named: Vec<&str> = names.iter().take(MOST_NAMED).map(KeyName::as_str).collect();
+    let first: Vec<&str> = names.iter().take(MOST_NAMED).map(KeyName::as_str).collect();
     let more = match names.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let named = named.join(", ");
-    format!("{} keys name this channel: {named}{more}; take it out of their scopes first", names.len())
+    let first = first.join(", ");
+    format!("{} keys name this channel: {first}{more}; take it out of their scopes first", names.len())
 }
 
 impl From<Vec<Mistake>> for Problem {
