@@ -20,7 +20,7 @@ const fn row(
 }
 
 /// Every code that the API answers with, by status.
-pub(crate) const CATALOGUE: [Explained; 29] = [
+pub(crate) const CATALOGUE: [Explained; 28] = [
     row(
         400,
         "invalid_body",
@@ -164,13 +164,6 @@ pub(crate) const CATALOGUE: [Explained; 29] = [
         "Request too large",
         "The headers or the body are larger than the gateway takes.",
         "Send less.",
-    ),
-    row(
-        415,
-        "unsupported_media_type",
-        "Unsupported media type",
-        "The gateway does not take a body of this type.",
-        "Send application/json.",
     ),
     row(
         422,
