@@ -33,6 +33,12 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ("CreateKey", with_store("CreateKey", |s, r| Box::pin(async move { create_key::handle(&s, r).await }))),
         ("ListKeys", with_store("ListKeys", |s, r| Box::pin(async move { list_keys::handle(&s, r).await }))),
         ("UpdateKey", with_store("UpdateKey", |s, r| Box::pin(async move { update_key::handle(&s, r).await }))),
+        ("RotateKey", with_store("RotateKey", |s, r| Box::pin(async move { rotate_key::handle(&s, r).await }))),
+        (
+            "GetKeyHistory",
+            with_store("GetKeyHistory", |s, r| Box::pin(async move { get_key_history::handle(&s, r).await })),
+        ),
+        ("ExplainKey", with_store("ExplainKey", |s, r| Box::pin(async move { explain_key::handle(&s, r).await }))),
         ("DeleteKey", with_store("DeleteKey", |s, r| Box::pin(async move { delete_key::handle(&s, r).await }))),
         (
             "CreateChannel",
@@ -58,6 +64,10 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         (
             "Preflight",
             http(config("Preflight"), Ok::<_, String>(()), |_, request| Box::pin(preflight::handle(request))),
+        ),
+        (
+            "GetProblem",
+            http(config("GetProblem"), Ok::<_, String>(()), |_, request| Box::pin(get_problem::handle(request))),
         ),
         ("Deliver", deliver(&config("Deliver"))),
     ];

@@ -48,6 +48,7 @@ use people::People;
 use queue::{Counts, Queues, journal::Journal};
 pub use roles::Grant;
 use roles::Roles;
+pub use route::Route;
 use secrets::Secrets;
 use template::Template;
 
@@ -89,7 +90,7 @@ pub struct Local {
     dynamodb_url: String,
     queue_url: String,
     secrets_url: String,
-    routes: usize,
+    routes: Vec<Route>,
     environment_file: Option<PathBuf>,
     queues: Arc<Queues>,
     sources: Vec<String>,
@@ -170,7 +171,7 @@ impl Local {
         ];
 
         let (front, _) = watch::channel(false);
-        let routes = template.routes.len();
+        let routes = template.routes.all().to_vec();
         let sources = template.event_sources.iter().map(|source| source.queue.clone()).collect();
         let dead_letters = queues_of_dead_letters(&template);
         let mut front_tasks: Vec<_> = template
@@ -234,9 +235,9 @@ impl Local {
         self.roles.calls()
     }
 
-    /// How many routes the template has.
-    pub fn routes(&self) -> usize {
-        self.routes
+    /// The template's routes.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// The environment for `cargo lambda watch`, if the functions run there.

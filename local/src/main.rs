@@ -86,7 +86,7 @@ fn welcome(local: &Local, options: &Options) -> String {
   Queue      {}
   Secrets    {}
 ",
-        local.routes(),
+        local.routes().len(),
         local.dynamodb_url(),
         local.queue_url(),
         local.secrets_url(),

@@ -6,13 +6,15 @@ use percent_encoding::percent_decode_str;
 
 /// One method of one path of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
+pub struct Route {
     /// In capitals; `ANY` takes all.
-    pub(crate) method: String,
+    pub method: String,
     /// The path as the template writes it, such as `/keys/{id}`.
-    pub(crate) resource: String,
-    pub(crate) function: String,
-    pub(crate) authorizer: Option<String>,
+    pub resource: String,
+    /// The logical id of the function that answers.
+    pub function: String,
+    /// The name of the authorizer, if there is one.
+    pub authorizer: Option<String>,
 }
 
 /// The route that a request takes, with what stands in its path's parameters.
@@ -68,9 +70,9 @@ impl Routes {
         Some(Match { route: route.clone(), parameters: parameters(&route.resource, path)? })
     }
 
-    /// How many routes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Route] {
+        &self.0
     }
 }
 

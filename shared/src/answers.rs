@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use crate::account::Author;
 use crate::channel::{Channel, Slug};
+use crate::history::{Action, Changes, Event};
 use crate::key::{DAYS_OF_USAGE, Key, KeyId, KeyName, Limits, Status};
 use crate::permission::Permissions;
 use crate::push::{Counts, Progress, Push, PushId, ShownAudience};
+use crate::secret::Secret;
 use crate::time::{Timestamp, date};
 
 /// A key without its secret.
@@ -26,7 +28,22 @@ pub struct ShownKey<'a> {
     updated_at: Timestamp,
     last_used_at: Option<Timestamp>,
     usage: ShownUsage,
-    rotation: Option<()>,
+    rotation: Option<ShownRotation<'a>>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the API's own words")]
+struct ShownRotation<'a> {
+    old_hint: &'a str,
+    old_valid_until: Timestamp,
+    old_last_used_at: Option<Timestamp>,
+}
+
+/// A key with its secret, for the one answer that shows it.
+#[derive(Serialize)]
+pub struct Issued<'a> {
+    secret: &'a str,
+    key: ShownKey<'a>,
 }
 
 #[derive(Serialize)]
@@ -61,8 +78,31 @@ pub fn key(key: &Key, now: Timestamp) -> ShownKey<'_> {
         updated_at: key.updated_at,
         last_used_at: key.last_used_at,
         usage: ShownUsage { total: key.usage.total, days },
-        rotation: None,
+        rotation: key.rotation(now).map(|old| ShownRotation {
+            old_hint: &old.hint,
+            old_valid_until: old.valid_until,
+            old_last_used_at: old.last_used_at,
+        }),
     }
+}
+
+/// A key that was just given this secret.
+pub fn issued<'a>(secret: &'a Secret, key: &'a Key, now: Timestamp) -> Issued<'a> {
+    Issued { secret: secret.expose(), key: self::key(key, now) }
+}
+
+/// One thing that happened to a key.
+#[derive(Serialize)]
+pub struct ShownEvent<'a> {
+    at: Timestamp,
+    by: &'a Author,
+    action: Action,
+    changes: &'a Changes,
+}
+
+/// An event as it is shown.
+pub fn event(event: &Event) -> ShownEvent<'_> {
+    ShownEvent { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
 }
 
 /// A channel.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::account::Account;
 use crate::channel::Channels;
-use crate::key::KeyId;
+use crate::key::{KeyId, Quota};
 use crate::scope::Scope;
 
 /// A request's key, as the authorizer judged it.
@@ -20,6 +20,8 @@ pub struct Caller {
     pub scope: Scope,
     /// Set if the key was used as often as it may be: seconds until it may be used again. Nothing may be done for it.
     pub retry_after: Option<i64>,
+    /// The key's limits and what is left of them; none if it has none.
+    pub quotas: Vec<Quota>,
 }
 
 impl Caller {
@@ -33,6 +35,9 @@ impl Caller {
         ]);
         if let Some(seconds) = self.retry_after {
             context.insert("retry_after", seconds.to_string());
+        }
+        if !self.quotas.is_empty() {
+            context.insert("quotas", serde_json::json!(self.quotas).to_string());
         }
         context
     }
@@ -51,11 +56,17 @@ impl Caller {
             Some(_) => Some(text("retry_after")?.parse().ok()?),
         };
 
+        let quotas = match context.get("quotas") {
+            None => Vec::new(),
+            Some(_) => serde_json::from_str(text("quotas")?).ok()?,
+        };
+
         Some(Self {
             account: Account::try_from(text("account")?.to_owned()).ok()?,
             key: KeyId::try_from(text("key_id")?.to_owned()).ok()?,
             scope,
             retry_after,
+            quotas,
         })
     }
 }
@@ -64,6 +75,7 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::channel::{ChannelId, Slug};
+    use crate::key::Period;
     use crate::time::Timestamp;
 
     #[test]
@@ -74,6 +86,7 @@ mod tests {
             key: KeyId::generate(Timestamp::from_millis(0)),
             scope: Scope::Channels(Channels::from([(slug, ChannelId::generate())])),
             retry_after: Some(7),
+            quotas: vec![Quota { period: Period::Minute, limit: 60, left: 0, resets_in: 7 }],
         };
         let context: Map<String, Value> =
             caller.context().into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();

@@ -1,9 +1,11 @@
 //! The hall: REST API events come in as typed requests, answers go out. Events are read leniently, so that no odd header
 //! of a stranger can make the parsing itself fail.
 
+mod precondition;
 mod serve;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,13 +16,19 @@ use crate::account::{Account, Author};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::fields::Fields;
+use crate::key::Quota;
 use crate::problem::Problem;
 use crate::push::PushId;
 
+pub use precondition::Precondition;
 pub use serve::serve;
 
 /// The stage, under which every route lies.
 pub const STAGE: &str = "/v1";
+
+/// What a page of another origin may read of an answer.
+const EXPOSED: &str =
+    "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate";
 
 /// A request, as API Gateway's REST API hands it to a function.
 #[derive(Clone, Debug)]
@@ -30,6 +38,7 @@ pub struct Request {
     /// The gateway's id of it, which the answer and the log repeat.
     pub id: String,
     body: String,
+    headers: Map<String, Value>,
     path: Map<String, Value>,
     query: Map<String, Value>,
     authorizer: Map<String, Value>,
@@ -45,10 +54,42 @@ impl Request {
             resource: text(&event["resource"]),
             id: text(&event["requestContext"]["requestId"]),
             body: text(&event["body"]),
+            headers: object(event["multiValueHeaders"].take()),
             path: object(event["pathParameters"].take()),
             query: object(event["queryStringParameters"].take()),
             authorizer: object(event["requestContext"]["authorizer"].take()),
         }
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
+        named.filter_map(|(_, values)| values.as_array()).flatten().filter_map(Value::as_str)
+    }
+
+    /// A header that stands at most once, if it is there.
+    fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let mut values = self.header_values(name);
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Problem::InvalidParameter(format!("{name} was sent more than once"))),
+            (value, None) => Ok(value),
+        }
+    }
+
+    /// A header that parses itself, if it is there.
+    pub fn header_as<T: TryFrom<String, Error: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let parse = |text: &str| T::try_from(text.to_owned());
+        let wrong = |mistake| Problem::InvalidParameter(format!("{name} {mistake}"));
+        self.header(name)?.map(parse).transpose().map_err(wrong)
+    }
+
+    /// What `If-Match` says must be so.
+    pub fn precondition(&self) -> Result<Precondition, Problem> {
+        Precondition::parse(self.header_values("If-Match"))
     }
 
     /// A parameter of the path that is not what it should be names nothing: 404.
@@ -193,6 +234,16 @@ impl Reply {
         Self::json(202, body).at(location)
     }
 
+    /// 200, with this HTML, which needs nothing from elsewhere.
+    pub fn page(html: &str) -> Self {
+        let headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        ];
+        let headers = headers.map(|(name, value)| (name, value.to_owned()));
+        Self { status: 200, headers: headers.into(), body: html.to_owned(), push: None }
+    }
+
     /// 204, with nothing.
     pub fn nothing() -> Self {
         Self { status: 204, headers: BTreeMap::new(), body: String::new(), push: None }
@@ -209,6 +260,12 @@ impl Reply {
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.insert(name, value.into());
         self
+    }
+
+    /// With the tag of the key that it shows.
+    #[must_use]
+    pub fn tagged(self, revision: &str) -> Self {
+        self.header("ETag", precondition::tag(revision))
     }
 
     /// Of a request that made this push: the log names it.
@@ -246,13 +303,25 @@ impl Reply {
     }
 }
 
+/// What is left of the limits of a request's key (draft-ietf-httpapi-ratelimit-headers-10); nothing for a key without any.
+fn rate_limits(request: &Request) -> Vec<(&'static str, String)> {
+    let quotas = Caller::from_context(&request.authorizer).map(|caller| caller.quotas).unwrap_or_default();
+    if quotas.is_empty() {
+        return Vec::new();
+    }
+    let list = |item: fn(&Quota) -> String| quotas.iter().map(item).collect::<Vec<_>>().join(", ");
+    let policy = list(|it| format!("\"{}\";q={};w={}", it.period.name(), it.limit, it.period.seconds()));
+    let left = list(|it| format!("\"{}\";r={};t={}", it.period.name(), it.left, it.resets_in));
+    vec![("RateLimit-Policy", policy), ("RateLimit", left)]
+}
+
 /// The headers by which a browser lets a page read the answer: any origin on the routes that a page calls with a
 /// publishable key, the console's on all others.
 pub fn cross_origin(resource: &str, config: &Config) -> Vec<(&'static str, String)> {
     let origin = if resource.starts_with("/subscriptions") { "*" } else { &config.console_origin };
     vec![
         ("Access-Control-Allow-Origin", origin.to_owned()),
-        ("Access-Control-Expose-Headers", "Location, Retry-After, WWW-Authenticate".to_owned()),
+        ("Access-Control-Expose-Headers", EXPOSED.to_owned()),
         ("Vary", "Origin".to_owned()),
     ]
 }

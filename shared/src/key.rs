@@ -10,7 +10,7 @@ use crate::channel::{Slug, Slugs};
 use crate::permission::{Permission, Permissions};
 use crate::random;
 use crate::scope::{self, Scope};
-use crate::secret::SecretHash;
+use crate::secret::{Secret, SecretHash};
 use crate::time::Timestamp;
 
 /// How many days of usage a key shows.
@@ -18,6 +18,9 @@ pub const DAYS_OF_USAGE: i64 = 30;
 
 /// At most so many channels per key.
 pub const MOST_CHANNELS: usize = 50;
+
+/// A rotated secret works at most so many seconds longer: 7 days.
+const LONGEST_OVERLAP: u32 = 604_800;
 
 /// A key's id: a ULID, so that ids sort by their creation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -146,6 +149,47 @@ pub struct Limits {
     pub per_day: Option<u32>,
 }
 
+/// One of a key's limits, and how much of it is left.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Quota {
+    /// Over what time it counts.
+    pub period: Period,
+    /// So many uses in all.
+    pub limit: u32,
+    /// So many are left.
+    pub left: u32,
+    /// Seconds until it is whole again, at least 1.
+    pub resets_in: i64,
+}
+
+/// The time over which a limit counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// A minute of the clock.
+    Minute,
+    /// A UTC day.
+    Day,
+}
+
+impl Period {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+
+    /// How long it is.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Minute => 60,
+            Self::Day => 86_400,
+        }
+    }
+}
+
 /// How often a key was used: one for each request that was let through.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
@@ -190,8 +234,56 @@ pub struct Key {
     pub last_used_at: Option<Timestamp>,
     /// How often it was let through.
     pub usage: Usage,
+    /// The secret that a rotation replaced.
+    pub old_secret: Option<OldSecret>,
     /// Changes with every edit, so that an edit of what has changed meanwhile is noticed.
     pub revision: String,
+}
+
+/// The secret that a key had before its rotation. It works beside the new one until its time is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OldSecret {
+    /// SHA-256 of it.
+    pub hash: SecretHash,
+    /// The last 4 of its random characters.
+    pub hint: String,
+    /// When it ends.
+    pub valid_until: Timestamp,
+    /// When it was last let through since the rotation.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// How long an old secret works beside the new one: 0 to 604,800 seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overlap(u32);
+
+impl Overlap {
+    /// The seconds.
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+/// The number is not an overlap.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a whole number from 0 to {LONGEST_OVERLAP}")]
+pub struct NotAnOverlap;
+
+impl TryFrom<u64> for Overlap {
+    type Error = NotAnOverlap;
+
+    fn try_from(seconds: u64) -> Result<Self, NotAnOverlap> {
+        u32::try_from(seconds).ok().filter(|seconds| *seconds <= LONGEST_OVERLAP).map(Self).ok_or(NotAnOverlap)
+    }
+}
+
+/// Which of a key's secrets a request brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// The one that was issued last.
+    Current,
+    /// The one before, whose time is not over.
+    Old,
 }
 
 /// What a request asks of a key.
@@ -235,12 +327,10 @@ pub enum Refusal {
 }
 
 impl Key {
-    /// Whether a request with this secret may pass now. The store's conditional write checks the same, in one atomic
-    /// step; this says why it did not.
-    pub fn judge(&self, secret: &SecretHash, ask: &Ask, now: Timestamp) -> Result<(), Refusal> {
-        if *secret != self.hash {
-            return Err(Refusal::WrongSecret);
-        }
+    /// Whether a request with this secret may pass now, and which of the key's secrets it is. The store's conditional write
+    /// checks the same, in one atomic step; this says why it did not.
+    pub fn judge(&self, secret: &SecretHash, ask: &Ask, now: Timestamp) -> Result<Which, Refusal> {
+        let which = self.which(secret, now).ok_or(Refusal::WrongSecret)?;
         if self.status == Status::Inactive {
             return Err(Refusal::Inactive);
         }
@@ -259,20 +349,61 @@ impl Key {
             }
             AskedReach::Nobody => {}
         }
-        self.within_limits(now)
+        self.within_limits(now)?;
+        Ok(which)
+    }
+
+    /// The key with this secret in the place of its own, which works as long as the overlap lasts. Whatever secret an earlier
+    /// rotation had left ends here.
+    #[must_use]
+    pub fn rotated(&self, secret: &Secret, overlap: Overlap, revision: String, now: Timestamp) -> Self {
+        let old = OldSecret {
+            hash: self.hash.clone(),
+            hint: self.hint.clone(),
+            valid_until: now.plus_seconds(overlap.seconds().into()),
+            last_used_at: None,
+        };
+        Self {
+            hash: secret.hash(),
+            hint: secret.hint(),
+            old_secret: (overlap.seconds() > 0).then_some(old),
+            updated_at: now,
+            revision,
+            ..self.clone()
+        }
+    }
+
+    fn which(&self, secret: &SecretHash, now: Timestamp) -> Option<Which> {
+        if *secret == self.hash {
+            return Some(Which::Current);
+        }
+        self.rotation(now).is_some_and(|old| old.hash == *secret).then_some(Which::Old)
+    }
+
+    /// The secret before the current one, as long as it works.
+    pub fn rotation(&self, now: Timestamp) -> Option<&OldSecret> {
+        self.old_secret.as_ref().filter(|old| old.valid_until > now)
+    }
+
+    /// The key's limits, the one first that holds longest, and what is left of them.
+    pub fn quotas(&self, now: Timestamp) -> Vec<Quota> {
+        let quota = |period, limit: Option<u32>, counts: &BTreeMap<i64, u64>, at, resets_in| {
+            let used = counts.get(&at).copied().unwrap_or(0);
+            let left = |limit: u32| u32::try_from(u64::from(limit).saturating_sub(used)).unwrap_or(limit);
+            limit.map(|limit| Quota { period, limit, left: left(limit), resets_in })
+        };
+        let day = (Period::Day, self.limits.per_day, &self.usage.days, now.day(), now.seconds_left_in_day());
+        let minute =
+            (Period::Minute, self.limits.per_minute, &self.usage.minutes, now.minute(), now.seconds_left_in_minute());
+        let quotas = [day, minute].map(|(period, limit, counts, at, left)| quota(period, limit, counts, at, left));
+        quotas.into_iter().flatten().collect()
     }
 
     fn within_limits(&self, now: Timestamp) -> Result<(), Refusal> {
-        let used = |counts: &BTreeMap<i64, u64>, at| counts.get(&at).copied().unwrap_or(0);
-        let over = |limit: Option<u32>, used: u64| limit.is_some_and(|limit| used >= u64::from(limit));
-
-        if over(self.limits.per_day, used(&self.usage.days, now.day())) {
-            return Err(Refusal::RateLimited { retry_after: now.seconds_left_in_day() });
+        match self.quotas(now).iter().find(|quota| quota.left == 0) {
+            Some(quota) => Err(Refusal::RateLimited { retry_after: quota.resets_in }),
+            None => Ok(()),
         }
-        if over(self.limits.per_minute, used(&self.usage.minutes, now.minute())) {
-            return Err(Refusal::RateLimited { retry_after: now.seconds_left_in_minute() });
-        }
-        Ok(())
     }
 }
 

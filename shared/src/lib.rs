@@ -4,6 +4,8 @@
 pub mod account;
 pub mod caller;
 pub mod channel;
+pub mod history;
+pub mod idempotency;
 pub mod key;
 pub mod permission;
 pub mod push;
@@ -21,8 +23,10 @@ pub mod answers;
 pub mod fields;
 pub mod http;
 pub mod key_fields;
+pub mod plan;
 pub mod problem;
 mod strict_json;
+pub mod wish;
 
 pub mod aws;
 pub mod config;

@@ -21,7 +21,7 @@ pub use metrics::{METRICS, NAMESPACE};
 pub const EVENT: &str = "event";
 
 /// The crates whose words are ours.
-const OURS: [&str; 17] = [
+const OURS: [&str; 21] = [
     "shared",
     "authorizer",
     "create_channel",
@@ -30,6 +30,9 @@ const OURS: [&str; 17] = [
     "delete_key",
     "delete_subscription",
     "deliver",
+    "explain_key",
+    "get_key_history",
+    "get_problem",
     "get_push",
     "get_subscription_config",
     "list_channels",
@@ -37,6 +40,7 @@ const OURS: [&str; 17] = [
     "list_pushes",
     "preflight",
     "put_subscription",
+    "rotate_key",
     "send_push",
     "update_key",
 ];

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::channel::{Slugs, in_words};
 use crate::fields::{Flawed, Mistake};
+use crate::key::{KeyName, Refusal};
 use crate::permission::Permission;
 use crate::push::MOST_BYTES;
 use crate::{queue, scope, store, vapid_secret};
@@ -33,8 +34,17 @@ pub enum Problem {
     NotFound(&'static str),
     /// A channel of this slug exists.
     ChannelExists,
-    /// So many keys name the channel.
-    ChannelInUse(u64),
+    /// The keys of these names name the channel.
+    ChannelInUse(Vec<KeyName>),
+    /// Another send of this name is being worked on.
+    SendInFlight {
+        /// Seconds until it is surely over.
+        retry_after: i64,
+    },
+    /// The name of the send was used for another one.
+    SendMismatch,
+    /// The key has changed since it was read.
+    PreconditionFailed,
     /// Too many people change the same thing at once.
     EditConflict,
     /// The plaintext has so many bytes.
@@ -83,6 +93,9 @@ impl Problem {
             Self::ChannelExists => (409, "channel_exists", "The channel exists"),
             Self::ChannelInUse(_) => (409, "channel_in_use", "The channel is in use"),
             Self::EditConflict => (409, "edit_conflict", "Changed at the same time"),
+            Self::SendInFlight { .. } => (409, "idempotency_in_flight", "The same send is in flight"),
+            Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
+            Self::SendMismatch => (422, "idempotency_mismatch", "Another send of the same name"),
             Self::PushTooLarge(_) => (413, "push_too_large", "The push is too large"),
             Self::UnknownChannel(_) => (422, "unknown_channel", "Unknown channel"),
             Self::TooManyChannels(_) => (422, "too_many_channels", "Too many channels"),
@@ -110,9 +123,13 @@ impl Problem {
             }
             Self::NotFound(thing) => format!("There is no such {thing}"),
             Self::ChannelExists => "A channel of this slug exists already".to_owned(),
-            Self::ChannelInUse(1) => "1 key names this channel; take it out of the key's scope first".to_owned(),
-            Self::ChannelInUse(keys) => format!("{keys} keys name this channel; take it out of their scopes first"),
+            Self::ChannelInUse(names) => in_use(names),
             Self::EditConflict => "Others are changing the same thing; try again".to_owned(),
+            Self::SendInFlight { .. } => "The first send with this Idempotency-Key is not answered yet".to_owned(),
+            Self::SendMismatch => {
+                "This Idempotency-Key was used for another body, or the key reached others then".to_owned()
+            }
+            Self::PreconditionFailed => "The key is not what If-Match names; read it again".to_owned(),
             Self::PushTooLarge(bytes) => format!("The push has {bytes} bytes; at most {MOST_BYTES} can be encrypted"),
             Self::UnknownChannel(slugs) => format!("There is no channel: {}", in_words(slugs)),
             Self::TooManyChannels(most) => format!("A subscription can be in at most {most} channels"),
@@ -162,7 +179,7 @@ impl Problem {
     /// Seconds after which it is worth trying again.
     pub const fn retry_after(&self) -> Option<i64> {
         match self {
-            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::SendInFlight { retry_after } => Some(*retry_after),
             Self::Unavailable(_) => Some(1),
             _ => None,
         }
@@ -176,10 +193,38 @@ impl Problem {
         }
     }
 
+    /// What a key's refusal is to whoever is refused. Who has not the secret learns nothing of the key.
+    pub fn refused(refusal: Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::WrongSecret => None,
+            Refusal::Inactive => Some(Self::KeyInactive),
+            Refusal::Expired => Some(Self::KeyExpired),
+            Refusal::PermissionDenied(permission) => Some(Self::PermissionDenied(permission)),
+            Refusal::Scope(refusal) => Some(Self::Scope(refusal)),
+            Refusal::RateLimited { retry_after } => Some(Self::RateLimited { retry_after }),
+        }
+    }
+
     /// A failure on our side that is only a sentence.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
     }
+}
+
+/// A problem names at most so many keys.
+const MOST_NAMED: usize = 10;
+
+fn in_use(names: &[KeyName]) -> String {
+    if let [only] = names {
+        return format!("1 key names this channel: {}; take it out of its scope first", only.as_str());
+    }
+    let first: Vec<&str> = names.iter().take(MOST_NAMED).map(KeyName::as_str).collect();
+    let more = match names.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = first.join(", ");
+    format!("{} keys name this channel: {first}{more}; take it out of their scopes first", names.len())
 }
 
 impl From<Vec<Mistake>> for Problem {

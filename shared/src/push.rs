@@ -263,6 +263,13 @@ pub struct ShownAudience<'a> {
     channels: Vec<&'a Slug>,
 }
 
+impl ShownAudience<'_> {
+    /// The audience of a send that is refused.
+    pub const fn nobody() -> Self {
+        Self { all: false, channels: Vec::new() }
+    }
+}
+
 /// How far a push is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

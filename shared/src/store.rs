@@ -7,10 +7,12 @@ mod audience;
 mod authorize;
 mod channels;
 mod delivery;
+mod history;
 mod item;
 mod key_item;
 mod keys;
 mod pushes;
+mod sends;
 mod subscriptions;
 mod transaction;
 mod writers;
@@ -33,6 +35,7 @@ pub use authorize::Verdict;
 pub use channels::{Added, Removed};
 pub use delivery::{Claim, Finished, Outcome};
 pub use keys::Edited;
+pub use sends::{NamedSend, SendClaim};
 pub use subscriptions::{Found, Memberships};
 
 /// The tables of one deployment.
@@ -47,6 +50,7 @@ pub struct Store {
 /// The tables' names. A function is told only those that it may use; it never asks for another.
 struct Tables {
     keys: String,
+    history: String,
     channels: String,
     subscriptions: String,
     pushes: String,
@@ -65,6 +69,7 @@ impl Store {
             writers: writers::Writers::default(),
             tables: Tables {
                 keys: name("KEYS_TABLE"),
+                history: name("HISTORY_TABLE"),
                 channels: name("CHANNELS_TABLE"),
                 subscriptions: name("SUBSCRIPTIONS_TABLE"),
                 pushes: name("PUSHES_TABLE"),

@@ -152,16 +152,27 @@ impl Key<'_> {
 
     /// Ends its time.
     pub async fn expire(&self) {
-        let Some(laptop) = self.app.on_laptop() else {
-            return self.wait_for_its_end().await;
-        };
         // Over HTTP an end lies in the future.
-        let past = Timestamp::now().plus_seconds(-1).millis();
-        let update = laptop.dynamodb().update_item().table_name("KeysTable");
+        match self.app.on_laptop() {
+            Some(_) => self.set("expires_at", Timestamp::now().plus_seconds(-1)).await,
+            None => self.wait_for_its_end().await,
+        }
+    }
+
+    /// Sets a moment of it in the store.
+    pub async fn set(&self, attribute: &str, moment: Timestamp) {
+        let update = self.app.laptop().dynamodb().update_item().table_name("KeysTable");
         let update = update.key("account", AttributeValue::S(self.account.clone()));
-        let update = update.key("id", AttributeValue::S(self.id.clone())).update_expression("SET expires_at = :past");
-        let update = update.expression_attribute_values(":past", AttributeValue::N(past.to_string()));
+        let update = update.key("id", AttributeValue::S(self.id.clone()));
+        let update = update.update_expression("SET #moment = :moment").expression_attribute_names("#moment", attribute);
+        let update = update.expression_attribute_values(":moment", AttributeValue::N(moment.millis().to_string()));
         update.send().await.expect("an update");
+    }
+
+    /// The same key, with another of its secrets.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self { secret: secret.to_owned(), ..self.clone() }
     }
 
     /// Gives it an end that is near, and lets it pass, with a second for a clock that is late.

@@ -7,6 +7,7 @@ use reqwest::header::HOST;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::contract::{self, coverage};
 use crate::deployment::{self, Deployment};
 use crate::laptop::Laptop;
 use crate::{Answer, Key, KeyPlan, Person, PushService, gap, leaks, logs};
@@ -35,6 +36,8 @@ struct Seen {
     secrets: Mutex<Vec<String>>,
     /// Everything in which none may be.
     answers: Mutex<Vec<u8>>,
+    /// The documented answers, each with the number of times.
+    documented: Mutex<coverage::Counts>,
     /// The pushes that were accepted, each with the account of its key, as far as nobody waited for them yet.
     accepted: Mutex<Vec<(String, String)>>,
 }
@@ -143,9 +146,17 @@ impl App {
         }
     }
 
-    /// Sends a request, and keeps the answer to be searched for secrets.
+    /// Sends a request, fails unless the answer is one that the contract describes, and keeps it to be searched for
+    /// secrets.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = Answer::of(self.client.execute(request).await.expect("an answer")).await;
+        // What lies outside of the stage is not ours.
+        if let Some(path) = path.strip_prefix("/v1").filter(|path| path.is_empty() || path.starts_with('/')) {
+            let seen = contract::judge(&method, path, &answer).unwrap_or_else(|wrong| panic!("{wrong}"));
+            *self.seen.documented.lock().unwrap_or_else(PoisonError::into_inner).entry(seen).or_default() += 1;
+        }
         let shown = serde_json::from_str::<Value>(&answer.text).ok();
         let shown = shown.as_ref().and_then(|body| body["secret"].as_str());
         let mut answers = self.seen.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,6 +207,7 @@ impl App {
         for (place, bytes) in &places {
             assert_eq!(leaks::count(&secrets, bytes), 0, "a secret stands in the {place}");
         }
+        coverage::keep(&self.seen.documented.lock().unwrap_or_else(PoisonError::into_inner));
         self.stopped = true;
         if let Place::Laptop(laptop) = std::mem::replace(&mut self.place, Place::Nowhere) {
             laptop.stop().await;

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
 use dynoxide::Database;
 use shared::account::{Account, Author};
 use shared::config::Config;
+use shared::history::{Action, Event};
 use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
 use shared::permission::{Permission, Permissions};
 use shared::random;
@@ -25,6 +26,9 @@ pub const KEYS: &str = "keys";
 
 /// The table of channels.
 pub const CHANNELS: &str = "channels";
+
+/// The table of what happened to keys.
+pub const HISTORY: &str = "history";
 
 const REGION: &str = "eu-central-1";
 
@@ -49,14 +53,15 @@ impl Engine {
             .endpoint_url(&url)
             .build();
         let engine = Self { url, client: Client::from_conf(config), server };
-        engine.make_table(KEYS, "id").await;
-        engine.make_table(CHANNELS, "slug").await;
+        engine.make_table(KEYS, "account", "id").await;
+        engine.make_table(CHANNELS, "account", "slug").await;
+        engine.make_table(HISTORY, "pk", "sk").await;
         engine
     }
 
-    async fn make_table(&self, name: &str, sort: &str) {
+    async fn make_table(&self, name: &str, partition: &str, sort: &str) {
         let mut table = self.client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-        for (attribute, kind) in [("account", KeyType::Hash), (sort, KeyType::Range)] {
+        for (attribute, kind) in [(partition, KeyType::Hash), (sort, KeyType::Range)] {
             let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
             let definition = AttributeDefinition::builder().attribute_name(attribute);
             let definition = definition.attribute_type(ScalarAttributeType::S);
@@ -82,6 +87,7 @@ impl Engine {
         let variables = [
             ("KEYS_TABLE", KEYS),
             ("CHANNELS_TABLE", CHANNELS),
+            ("HISTORY_TABLE", HISTORY),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -113,10 +119,12 @@ impl Engine {
             updated_at: now,
             last_used_at: None,
             usage: Usage::default(),
+            old_secret: None,
             revision: random::base62(8),
         };
         change(&mut key);
-        assert_eq!(store.add_key(&key).await.expect("the engine answers"), Edited::Done);
+        let event = Event::new(Action::Created, &key.created_by, None, Some(&key), now);
+        assert_eq!(store.add_key(&key, &event).await.expect("the engine answers"), Edited::Done);
         (key, secret)
     }
 

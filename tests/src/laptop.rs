@@ -118,6 +118,7 @@ impl Laptop {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_url()),
             ("KEYS_TABLE", "KeysTable"),
             ("CHANNELS_TABLE", "ChannelsTable"),
+            ("HISTORY_TABLE", "HistoryTable"),
             ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
             ("PUSHES_TABLE", "PushesTable"),
             ("QUEUE_URL", &queue),

@@ -5,6 +5,7 @@ mod actors;
 mod answer;
 mod app;
 mod calls;
+pub mod contract;
 mod deployment;
 pub mod embedded_metrics;
 pub mod engine;

@@ -1,9 +1,12 @@
 //! The measuring programs. Each takes its count as an argument, prints what it found, and fails if a promise is broken.
 
 pub mod cost;
+pub mod idempotency;
+pub mod limits;
 pub mod lost_answers;
 pub mod malformed;
 pub mod revocation;
+pub mod rotation;
 pub mod startup;
 pub mod usage;
 

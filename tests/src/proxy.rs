@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -25,6 +25,8 @@ pub enum Fate {
     LoseRequest,
     /// It arrives and is applied; its answer does not arrive.
     LoseAnswer,
+    /// It is not applied: the store answers that somebody else's transaction holds the item.
+    Conflict,
 }
 
 /// One attempt that came.
@@ -135,12 +137,21 @@ impl Proxy {
             let (fate, to) = (decide(&sent.request), to.clone());
             // A task of its own: what has arrived is applied, even if its sender gives up meanwhile.
             let carried = tokio::spawn(async move {
-                if fate == Fate::LoseRequest {
-                    to.keep(&sent, 0, 0.0);
-                    return None;
+                match fate {
+                    Fate::Pass => Some(to.apply(&sent).await),
+                    Fate::LoseAnswer => {
+                        to.apply(&sent).await;
+                        None
+                    }
+                    Fate::LoseRequest => {
+                        to.keep(&sent, 0, 0.0);
+                        None
+                    }
+                    Fate::Conflict => {
+                        to.keep(&sent, 400, 0.0);
+                        Some(conflict(&sent.request))
+                    }
                 }
-                let reply = to.apply(&sent).await;
-                (fate == Fate::Pass).then_some(reply)
             });
             Box::pin(async { carried.await.expect("the engine answers") })
         };
@@ -234,6 +245,24 @@ impl Upstream {
         let call = Call { operation, request: sent.request.clone(), status, units };
         calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
+}
+
+/// How DynamoDB refuses a write, or a transaction, of an item that another transaction holds.
+fn conflict(request: &Value) -> Reply {
+    let kind = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
+    let message = "Transaction is ongoing for the item";
+    let body = match request["TransactItems"].as_array() {
+        None => json!({ "__type": kind("TransactionConflictException"), "message": message }),
+        Some(parts) => {
+            let mut reasons = vec![json!({ "Code": "None" }); parts.len()];
+            reasons[0] = json!({ "Code": "TransactionConflict", "Message": message });
+            json!({
+                "__type": kind("TransactionCanceledException"), "CancellationReasons": reasons,
+                "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+            })
+        }
+    };
+    Reply { status: 400, body: Bytes::from(body.to_string()) }
 }
 
 /// What a call cost, on one table or on several.

@@ -65,6 +65,7 @@ fn nothing_is_let_through_uncounted_and_nothing_is_counted_without_an_excuse() {
         seen.counted_for_nobody,
         seen.pruned,
         seen.prune_refused,
+        seen.with_old_secret,
     ];
     assert!(!reached.contains(&0), "the histories do not show everything: {seen:?}");
 }

@@ -49,6 +49,7 @@ impl<'a> Lossy<'a> {
         let answer = match function {
             "CreateKey" => serve(event, config, |request| create_key::handle(store, request)).await,
             "UpdateKey" => serve(event, config, |request| update_key::handle(store, request)).await,
+            "RotateKey" => serve(event, config, |request| rotate_key::handle(store, request)).await,
             "DeleteKey" => serve(event, config, |request| delete_key::handle(store, request)).await,
             "CreateChannel" => serve(event, config, |request| create_channel::handle(store, request)).await,
             _ => serve(event, config, |request| delete_channel::handle(store, request)).await,

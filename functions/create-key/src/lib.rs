@@ -1,9 +1,9 @@
 //! `POST /keys`: issues a key and shows its secret, this once.
 
-use serde::Serialize;
-use shared::answers::{self, ShownKey};
+use shared::answers;
 use shared::channel::Slugs;
 use shared::fields::text;
+use shared::history::{Action, Event};
 use shared::http::{self, Reply, Request};
 use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
 use shared::key_fields::{self, ScopeKind};
@@ -12,7 +12,7 @@ use shared::problem::Problem;
 use shared::random;
 use shared::scope::Scope;
 use shared::secret::Secret;
-use shared::store::{self, Edited, Store};
+use shared::store::{Edited, Store};
 use shared::time::Timestamp;
 
 /// So often the channels are looked up again because one was deleted meanwhile.
@@ -24,12 +24,6 @@ struct NewKey {
     channels: Option<Slugs>,
     expires_at: Option<Timestamp>,
     limits: Limits,
-}
-
-#[derive(Serialize)]
-struct Issued<'a> {
-    secret: &'a str,
-    key: ShownKey<'a>,
 }
 
 /// Answers 201 with the secret and the key.
@@ -55,6 +49,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         updated_at: now,
         last_used_at: None,
         usage: Usage::default(),
+        old_secret: None,
         revision: random::base62(8),
     };
 
@@ -63,24 +58,13 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
             let channels = store.resolve(&admin.account, slugs).await?;
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
-        if added(store, &key).await? == Edited::Done {
-            let issued = Issued { secret: secret.expose(), key: answers::key(&key, now) };
-            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store());
+        let event = Event::new(Action::Created, &admin.author, None, Some(&key), now);
+        if store.add_key(&key, &event).await? == Edited::Done {
+            let issued = answers::issued(&secret, &key, now);
+            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store().tagged(&key.revision));
         }
     }
     Err(Problem::EditConflict)
-}
-
-/// Keeps the key. If the store's answer was lost for good, it is asked whether the key is there: there must be none whose
-/// secret nobody has.
-async fn added(store: &Store, key: &Key) -> Result<Edited, store::Error> {
-    let added = store.add_key(key).await;
-    if let Err(store::Error::Unavailable(_)) = &added
-        && store.key(&key.account, &key.id).await?.is_some()
-    {
-        return Ok(Edited::Done);
-    }
-    added
 }
 
 /// The key that the body asks for. `channels` is `None` for the scope `all`.

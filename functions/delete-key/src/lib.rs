@@ -1,21 +1,27 @@
 //! `DELETE /keys/{id}`: ends a key for ever, at once.
 
+use shared::history::{Action, Event};
 use shared::http::{self, Reply, Request};
 use shared::key::KeyId;
 use shared::problem::Problem;
 use shared::store::{Edited, Store};
+use shared::time::Timestamp;
 
 /// So often a deletion is made again on what somebody else left.
 const TRIES: u32 = 10;
 
 /// Answers 204.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
+    let precondition = request.precondition()?;
 
     for _ in 0..TRIES {
-        let key = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
-        if store.delete_key(&key).await? == Edited::Done {
+        let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
+        let event = Event::new(Action::Deleted, &admin.author, Some(&before), None, now);
+        if store.delete_key(&before, &event).await? == Edited::Done {
             return Ok(Reply::nothing());
         }
     }

@@ -36,5 +36,5 @@ async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) 
 
     let key = store.key(&member.account, &id).await?.ok_or(Problem::NotFound("key"))?;
 
-    Ok(Reply::ok(&answers::key(&key, now)))
+    Ok(Reply::ok(&answers::key(&key, now)).tagged(&key.revision))
 }

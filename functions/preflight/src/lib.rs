@@ -8,6 +8,6 @@ use shared::problem::Problem;
 pub async fn handle(_request: Request) -> Result<Reply, Problem> {
     Ok(Reply::nothing()
         .header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-        .header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Api-Key, Idempotency-Key")
+        .header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, X-Api-Key")
         .header("Access-Control-Max-Age", "7200"))
 }

@@ -1,22 +1,21 @@
 //! `POST /push` and `POST /channels/{channel}/push`: accepts a push for delivery, if the key reaches its audience.
 
-mod wish;
+mod named;
 
 use serde::Serialize;
 use shared::caller::Caller;
 use shared::http::{self, Reply, Request};
+use shared::idempotency::IdempotencyKey;
+use shared::plan::{Outlook, Plan};
 use shared::problem::Problem;
-use shared::push::{self, Audience, Counts, MOST_BYTES, Progress, Push, PushId, ShownAudience};
+use shared::push::{self, Counts, Progress, Push, PushId, ShownAudience};
 use shared::queue::Queue;
-use shared::scope::{self, Reach};
 use shared::store::Store;
 use shared::task::Task;
 use shared::time::Timestamp;
+use shared::wish::Wish;
 
-use crate::wish::Wish;
-
-/// A dry run counts so many recipients; beyond that it gives a lower bound.
-const MOST_COUNTED: usize = 1_000;
+use crate::named::send_named;
 
 #[derive(Serialize)]
 struct Accepted<'a> {
@@ -28,25 +27,10 @@ struct Accepted<'a> {
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the API's own word")]
 struct DryRun<'a> {
     dry_run: bool,
-    decision: Decision,
-    audience: ShownAudience<'a>,
-    recipients: Counted,
-    bytes: usize,
-}
-
-#[derive(Serialize)]
-struct Decision {
-    allow: bool,
-    rule: &'static str,
-}
-
-#[derive(Serialize)]
-struct Counted {
-    count: usize,
-    exact: bool,
+    #[serde(flatten)]
+    outlook: Outlook<'a>,
 }
 
 /// Answers 202 when the push is kept and queued; 200 to a dry run, which does neither.
@@ -54,66 +38,50 @@ pub async fn handle(store: &Store, queue: &Queue, request: Request) -> Result<Re
     let now = Timestamp::now();
     let caller = http::caller(&request)?;
     let Wish { content, requested, ttl, urgency, topic, dry_run } = Wish::read(&request)?;
-    let reach = scope::decide(&caller.scope, requested.as_ref()).map_err(Problem::Scope)?;
-    let rule = reach.rule();
-    let audience = audience(store, &caller, reach).await?;
     let id = PushId::generate(now);
-    let bytes = push::plaintext(&id, &content).len();
-    if bytes > MOST_BYTES {
-        return Err(Problem::PushTooLarge(bytes));
-    }
+    let plan = Plan::make(store, &caller.account, &caller.scope, requested.as_ref(), &content, &id).await?;
     if dry_run {
-        return answer_dry_run(store, &caller, &audience, rule, bytes).await;
+        let outlook = plan.outlook(store, &caller.account).await?;
+        return Ok(Reply::ok(&DryRun { dry_run, outlook }));
     }
 
     let push = Push {
         id,
-        key: caller.key,
+        key: caller.key.clone(),
         content,
-        audience,
+        audience: plan.audience,
         ttl,
         urgency,
         topic,
-        request_id: request.id,
+        request_id: request.id.clone(),
         created_at: now,
         finished_at: None,
         progress: Progress::Queued,
         counts: Counts::default(),
     };
-    store.add_push(&caller.account, &push).await?;
-    queue.put(&Task::first(&caller.account, &push.id), 0).await?;
-
-    let accepted =
-        Accepted { id: &push.id, status: push.progress, audience: push.audience.shown(), bytes, created_at: now };
-    Ok(Reply::accepted(&format!("/push/{}", push.id.as_str()), &accepted).of_push(&push.id))
-}
-
-/// The audience of a decision. Only a key that reaches everyone learns which channels do not exist.
-async fn audience(store: &Store, caller: &Caller, reach: Reach) -> Result<Audience, Problem> {
-    match reach {
-        Reach::Everyone => Ok(Audience::All),
-        Reach::Assigned { channels, .. } => Ok(Audience::Channels(channels)),
-        Reach::Requested(slugs) => {
-            let channels = store.resolve(&caller.account, &slugs).await?;
-            channels.map(Audience::Channels).map_err(Problem::UnknownChannel)
-        }
+    match request.header_as::<IdempotencyKey>("Idempotency-Key")? {
+        None => accept(store, queue, &caller, &push).await?,
+        Some(name) => return send_named(store, queue, &caller, &name, request.body(), push, now).await,
     }
+    Ok(accepted(&push))
 }
 
-async fn answer_dry_run(
-    store: &Store,
-    caller: &Caller,
-    audience: &Audience,
-    rule: &'static str,
-    bytes: usize,
-) -> Result<Reply, Problem> {
-    let found = store.recipients(&caller.account, audience, None, MOST_COUNTED).await?;
+/// Keeps a push and brings it to the queue. If the queue does not take it, it is as if it had never been.
+async fn accept(store: &Store, queue: &Queue, caller: &Caller, push: &Push) -> Result<(), Problem> {
+    store.add_push(&caller.account, push).await?;
+    if let Err(error) = queue.put(&Task::first(&caller.account, &push.id), 0).await {
+        if let Err(also) = store.forget_push(&caller.account, &push.id).await {
+            tracing::warn!(push = push.id.as_str(), cause = http::chain(&also), "a push stays queued for ever");
+        }
+        return Err(error.into());
+    }
+    Ok(())
+}
 
-    Ok(Reply::ok(&DryRun {
-        dry_run: true,
-        decision: Decision { allow: true, rule },
-        audience: audience.shown(),
-        recipients: Counted { count: found.ids.len(), exact: !found.more },
-        bytes,
-    }))
+/// The answer to a push that is kept and queued.
+fn accepted(push: &Push) -> Reply {
+    let Push { id, audience, created_at, .. } = push;
+    let bytes = push::plaintext(id, &push.content).len();
+    let body = Accepted { id, status: Progress::Queued, audience: audience.shown(), bytes, created_at: *created_at };
+    Reply::accepted(&format!("/push/{}", id.as_str()), &body).of_push(id)
 }

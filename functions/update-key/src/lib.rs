@@ -4,6 +4,7 @@ use shared::account::Account;
 use shared::answers;
 use shared::channel::{Channels, Slugs};
 use shared::fields::{Mistake, text};
+use shared::history::{Action, Event};
 use shared::http::{self, Reply, Request};
 use shared::key::{Key, KeyId, KeyName, Status};
 use shared::key_fields::{self, LimitChanges, ScopeKind};
@@ -17,8 +18,8 @@ use shared::time::Timestamp;
 /// So often an edit is made again on what somebody else left.
 const TRIES: u32 = 10;
 
-/// One transaction writes so many items: the key, and a count for each channel that it gains or loses.
-const MOST_IN_TRANSACTION: usize = 100;
+/// One transaction writes 100 items: the key, its event, and a count for each channel that it gains or loses.
+const MOST_CHANNELS_AT_ONCE: usize = 98;
 
 /// What is to change; `None` stays as it is.
 struct Changes {
@@ -36,27 +37,36 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
+    let mut precondition = request.precondition()?;
     let changes = read(&request, now)?;
 
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
         let after = changed(store, &admin.account, &before, &changes, now).await?;
         let step = first_step(&before, &after);
-        if store.edit_key(&before, step.as_ref().unwrap_or(&after)).await? == Edited::Done && step.is_none() {
-            return Ok(Reply::ok(&answers::key(&after, now)));
+        let next = step.as_ref().unwrap_or(&after);
+        let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), now);
+        if store.edit_key(&before, next, &event).await? == Edited::Raced {
+            continue;
+        }
+        match step {
+            None => return Ok(Reply::ok(&answers::key(&after, now)).tagged(&after.revision)),
+            // The rest is of what this step has made.
+            Some(step) => precondition = precondition.after(&step.revision),
         }
     }
     Err(Problem::EditConflict)
 }
 
-/// A change of so many channels that one transaction (100 items) cannot hold it first takes away what the key loses: in
+/// A change of so many channels that one transaction cannot hold it first takes away what the key loses: in
 /// between it reaches less than before and after, and never more.
 fn first_step(before: &Key, after: &Key) -> Option<Key> {
     let (old, new) = (before.scope.channels(), after.scope.channels());
     let kept: Channels =
         old.iter().filter(|(slug, id)| new.get(slug) == Some(id)).map(|(s, i)| (s.clone(), i.clone())).collect();
     let changed = old.len() + new.len() - 2 * kept.len();
-    let too_many = changed >= MOST_IN_TRANSACTION && kept.len() < old.len();
+    let too_many = changed > MOST_CHANNELS_AT_ONCE && kept.len() < old.len();
 
     too_many.then(|| Key { scope: Scope::Channels(kept), revision: random::base62(8), ..before.clone() })
 }

@@ -54,6 +54,7 @@ export class Pushgate extends Construct {
   /** The client that the console signs people in with. */
   readonly userPoolClient: IUserPoolClient;
   readonly keysTable: ITable;
+  readonly historyTable: ITable;
   readonly channelsTable: ITable;
   readonly subscriptionsTable: ITable;
   readonly pushesTable: ITable;
@@ -86,6 +87,7 @@ export class Pushgate extends Construct {
     this.userPool = UserPool.fromUserPoolId(this, 'UserPool', this.ref('UserPool'));
     this.userPoolClient = UserPoolClient.fromUserPoolClientId(this, 'UserPoolClient', this.ref('UserPoolClient'));
     this.keysTable = this.table('KeysTable');
+    this.historyTable = this.table('HistoryTable');
     this.channelsTable = this.table('ChannelsTable');
     this.subscriptionsTable = this.table('SubscriptionsTable');
     this.pushesTable = this.table('PushesTable');

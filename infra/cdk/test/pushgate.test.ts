@@ -48,6 +48,7 @@ test('every output of the template is an attribute that says the same', () => {
     UserPoolId: made.userPool.userPoolId,
     UserPoolClientId: made.userPoolClient.userPoolClientId,
     KeysTableName: made.keysTable.tableName,
+    HistoryTableName: made.historyTable.tableName,
     ChannelsTableName: made.channelsTable.tableName,
     SubscriptionsTableName: made.subscriptionsTable.tableName,
     PushesTableName: made.pushesTable.tableName,

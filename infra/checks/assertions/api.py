@@ -5,8 +5,10 @@ from stack import references, target, text
 
 PEOPLE = {
     "POST /keys", "GET /keys", "GET /keys/{id}", "PATCH /keys/{id}", "DELETE /keys/{id}", "POST /keys/{id}/rotate",
-    "POST /channels", "GET /channels", "DELETE /channels/{channel}", "GET /pushes", "GET /pushes/{id}",
+    "POST /keys/{id}/explain", "GET /keys/{id}/history", "POST /channels", "GET /channels", "DELETE /channels/{channel}", "GET /pushes", "GET /pushes/{id}",
 }
+# For everybody: a browser's question before the key may be sent, and the pages that explain refusals.
+PUBLIC = {"GET /problems/{code}"}
 KEYS = {
     "POST /push", "POST /channels/{channel}/push", "GET /push/{id}", "PUT /subscriptions", "DELETE /subscriptions/{id}",
     "GET /subscriptions/config",
@@ -32,6 +34,10 @@ def forget_the_authorizer(s):
     del s.routes["POST /push"]["security"]
 
 
+def is_public(route):
+    return route.startswith("OPTIONS ") or route in PUBLIC
+
+
 @assertion(forget_the_authorizer)
 def every_route_names_one_authorizer_that_exists(s):
     for name, route in s.routes.items():
@@ -41,16 +47,16 @@ def every_route_names_one_authorizer_that_exists(s):
 
 
 @assertion(lambda s: s.routes["GET /keys"].update(security=[{"NONE": []}]))
-def only_OPTIONS_is_public(s):
+def only_OPTIONS_and_the_pages_of_problems_are_public(s):
     for name, route in s.routes.items():
-        if ("NONE" in authorizers(route)) != name.startswith("OPTIONS "):
+        if ("NONE" in authorizers(route)) != is_public(name):
             yield name
 
 
 @assertion(lambda s: s.routes["POST /keys"].update(security=[{"Keys": []}]))
 def a_key_never_manages_keys_and_a_person_never_sends(s):
     for name, route in s.routes.items():
-        if name.startswith("OPTIONS "):
+        if is_public(name):
             continue
         expected = "People" if name in PEOPLE else "Keys" if name in KEYS else "an entry in this list"
         if authorizers(route) != [expected]:

@@ -53,9 +53,9 @@ def what_cannot_be_made_again_outlives_the_stack(s):
 
 
 @assertion(lambda s: s["PushesTable"].pop("TimeToLiveSpecification"))
-def old_pushes_go_by_themselves_and_nothing_else_does(s):
+def old_pushes_and_events_go_by_themselves_and_nothing_else_does(s):
     for name, it in s.of("DynamoDB::Table").items():
-        expected = {"AttributeName": "expires", "Enabled": True} if name == "PushesTable" else None
+        expected = {"AttributeName": "expires", "Enabled": True} if name in ("PushesTable", "HistoryTable") else None
         if it.get("TimeToLiveSpecification") != expected:
             yield name
 

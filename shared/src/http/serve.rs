@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use super::{Reply, Request, chain, cross_origin};
+use super::{Reply, Request, chain, cross_origin, rate_limits};
 use crate::config::Config;
 use crate::event::{Counts, Event, millis};
 use crate::problem::Problem;
@@ -41,6 +41,7 @@ where
     let started = Instant::now();
     let request = Request::from_event(event);
     let (id, resource, authorizer) = (request.id.clone(), request.resource.clone(), request.authorizer.clone());
+    let rate_limits = rate_limits(&request);
 
     // Boxed, or the compiler gives up on the layout of so many nested futures.
     let result = Box::pin(handler(request)).await;
@@ -49,7 +50,7 @@ where
     let outcome = refusal.map_or(OK, |problem| problem.row().code);
     let cause = refusal.and_then(Problem::cause).map(|cause| chain(cause));
     let mut reply = result.unwrap_or_else(|problem| Reply::refusal(&problem, &id));
-    for (name, value) in cross_origin(&resource, config) {
+    for (name, value) in cross_origin(&resource, config).into_iter().chain(rate_limits) {
         reply = reply.header(name, value);
     }
     let asking = Asking::of(&authorizer);

@@ -15,7 +15,7 @@ use super::key_item::{self, day_attribute, minute_attribute, permission_word};
 use super::writers::Stale;
 use super::{Error, Store, busy, failed};
 use crate::caller::Caller;
-use crate::key::{Ask, AskedReach, Key, Refusal, Status};
+use crate::key::{Ask, AskedReach, Key, Refusal, Status, Which};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -69,27 +69,30 @@ impl Store {
         let mut writer = self.writers.borrow();
         let mut stale = self.writers.take_stale(secret.key()).without(writer.name());
         let n = writer.next(now);
+        let mut which = Which::Current;
         let (mut unanswered, mut repeats, began) = (0, 0, Instant::now());
 
         loop {
-            let failure = match self.count(secret, ask, now, writer.name(), n, &stale).await? {
+            let failure = match self.count((secret, which), ask, now, writer.name(), n, &stale).await? {
                 Attempt::Landed(image) => {
                     self.writers.remember(secret.key(), &image, now);
-                    return through(&image, None);
+                    return through(&image, None, now);
                 }
                 Attempt::Refused(None) => return Ok(Verdict::Unknown),
                 Attempt::Refused(Some(image)) => {
                     let last_write = key_item::slots(&image).get(writer.name()).copied();
                     if last_write == Some(n) {
-                        return through(&image, None);
+                        return through(&image, None, now);
                     }
                     match key_item::from_item(&image)?.judge(&secret.hash(), ask, now) {
                         Err(Refusal::WrongSecret) => return Ok(Verdict::Unknown),
-                        Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after)),
+                        Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after), now),
                         Err(refusal) => return Ok(Verdict::Refused(refusal)),
-                        Ok(()) if last_write.is_some_and(|last| last > n) => writer.rename(),
+                        // A rotated key's old secret: its use is noted, which is another write.
+                        Ok(found) if found != which => which = found,
+                        Ok(_) if last_write.is_some_and(|last| last > n) => writer.rename(),
                         // Only the pruning was refused: what the image showed has been written since.
-                        Ok(()) => stale = Stale::default(),
+                        Ok(_) => stale = Stale::default(),
                     }
                     (unanswered, repeats) = (0, repeats + 1);
                     Error::Unexpected("the counting write and the judgement differ".into())
@@ -111,10 +114,10 @@ impl Store {
         }
     }
 
-    /// One attempt. All attempts of a request are the same write, but for what they prune.
+    /// One attempt. All attempts of a request are the same write, but for what they prune and which secret they take it for.
     async fn count(
         &self,
-        secret: &Secret,
+        (secret, which): (&Secret, Which),
         ask: &Ask,
         now: Timestamp,
         writer: &str,
@@ -122,7 +125,10 @@ impl Store {
         stale: &Stale,
     ) -> Result<Attempt, Error> {
         let mut conditions: Vec<String> = [
-            "#hash = :hash",
+            match which {
+                Which::Current => "#hash = :hash",
+                Which::Old => "#hash = :hash AND old_until > :now",
+            },
             "#status = :active",
             "(attribute_not_exists(expires_at) OR expires_at > :now)",
             "contains(#permissions, :permission)",
@@ -138,7 +144,7 @@ impl Store {
             .table_name(&self.tables.keys)
             .key("account", text(secret.account().as_str()))
             .key("id", text(secret.key().as_str()))
-            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_names("#hash", if which == Which::Old { "old_hash" } else { "hash" })
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#permissions", "permissions")
             .expression_attribute_names("#uses", "uses")
@@ -179,9 +185,11 @@ impl Store {
         // A clock that was set back could count what it saw as over.
         let counted = [day_attribute(now.day()), minute_attribute(now.minute())];
         removed.extend(stale.counters.iter().filter(|counter| !counted.contains(counter)).cloned());
-        let change = "SET slots.#writer = :n, last_used_at = :now ADD #uses :one, #day :one, #minute :one";
+        let also = if which == Which::Old { ", old_used_at = :now" } else { "" };
+        let change =
+            format!("SET slots.#writer = :n, last_used_at = :now{also} ADD #uses :one, #day :one, #minute :one");
         let change = match removed.as_slice() {
-            [] => change.to_owned(),
+            [] => change,
             removed => format!("{change} REMOVE {}", removed.join(", ")),
         };
 
@@ -234,9 +242,11 @@ fn attempt(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<
 }
 
 /// The verdict of a request that passes, by the item as the deciding write saw it.
-fn through(image: &Item, retry_after: Option<i64>) -> Result<Verdict, Error> {
-    let Key { account, id, scope, .. } = key_item::from_item(image)?;
-    Ok(Verdict::Through(Caller { account, key: id, scope, retry_after }))
+fn through(image: &Item, retry_after: Option<i64>, now: Timestamp) -> Result<Verdict, Error> {
+    let key = key_item::from_item(image)?;
+    let quotas = key.quotas(now);
+    let Key { account, id, scope, .. } = key;
+    Ok(Verdict::Through(Caller { account, key: id, scope, retry_after, quotas }))
 }
 
 /// A short wait that grows: the item is busy with somebody else's transaction.

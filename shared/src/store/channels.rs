@@ -26,8 +26,8 @@ pub enum Removed {
     Done,
     /// There is none of this slug.
     Absent,
-    /// So many keys name it.
-    InUse(u64),
+    /// Keys name it.
+    InUse,
 }
 
 impl Store {
@@ -114,7 +114,7 @@ impl Store {
             // At 0 the last key has left since: then it can be deleted after all.
             let keys: u64 = Reader::new(KIND, &item).number("keys")?;
             if keys > 0 {
-                return Ok(Removed::InUse(keys));
+                return Ok(Removed::InUse);
             }
         }
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::Error;
 use super::item::{Item, Reader, author, bytes, moment, number, text};
 use crate::channel::{ChannelId, Channels, Slug};
-use crate::key::{Key, KeyName, Limits, Usage};
+use crate::key::{Key, KeyName, Limits, OldSecret, Usage};
 use crate::permission::{Permission, Permissions};
 use crate::scope::Scope;
 use crate::secret::SecretHash;
@@ -91,6 +91,19 @@ pub(super) fn editable(key: &Key) -> [(&'static str, Option<AttributeValue>); 10
     ]
 }
 
+/// The attributes that a rotation writes; `None` is absent from the item. An edit must not: the authorizer writes one of them.
+pub(super) fn rotated(key: &Key) -> [(&'static str, Option<AttributeValue>); 6] {
+    let old = key.old_secret.as_ref();
+    [
+        ("hash", Some(bytes(key.hash.as_bytes()))),
+        ("hint", Some(text(&key.hint))),
+        ("old_hash", old.map(|old| bytes(old.hash.as_bytes()))),
+        ("old_hint", old.map(|old| text(&old.hint))),
+        ("old_until", old.map(|old| moment(old.valid_until))),
+        ("old_used_at", old.and_then(|old| old.last_used_at).map(moment)),
+    ]
+}
+
 /// The key of an item.
 pub(super) fn from_item(item: &Item) -> Result<Key, Error> {
     let reader = Reader::new(KIND, item);
@@ -125,8 +138,19 @@ pub(super) fn from_item(item: &Item) -> Result<Key, Error> {
         updated_at: reader.moment("updated_at")?,
         last_used_at: reader.optional_moment("last_used_at")?,
         usage: Usage { total: reader.number("uses")?, days: counted(item, 'd'), minutes: counted(item, 'm') },
+        old_secret: old_secret(reader)?,
         revision: reader.text("revision")?,
     })
+}
+
+fn old_secret(reader: Reader<'_>) -> Result<Option<OldSecret>, Error> {
+    let Some(valid_until) = reader.optional_moment("old_until")? else { return Ok(None) };
+    Ok(Some(OldSecret {
+        hash: SecretHash::from_bytes(reader.bytes("old_hash")?).ok_or(Error::Malformed(KIND))?,
+        hint: reader.text("old_hint")?,
+        valid_until,
+        last_used_at: reader.optional_moment("old_used_at")?,
+    }))
 }
 
 /// The writers that wrote the item lately, each with the number of its last write.

@@ -1,6 +1,7 @@
-//! Keys: made, read, listed, edited and deleted. A change of a key's channels changes the channels' counts with it.
+//! Keys: made, read, listed, edited, rotated and deleted. What a change is remembered by, and the counts of the channels that
+//! it adds or takes away, are written with it.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 
 use super::channels::count_key;
 use super::item::{key, text};
@@ -8,6 +9,7 @@ use super::transaction::Transacted;
 use super::{Error, Store, built, failed, key_item, page_limit};
 use crate::account::Account;
 use crate::channel::Channels;
+use crate::history::Event;
 use crate::key::{Key, KeyId};
 
 /// How a change of a key ended.
@@ -21,7 +23,7 @@ pub enum Edited {
 
 impl Store {
     /// Keeps a new key, if all its channels still are what they were when they were looked up.
-    pub async fn add_key(&self, key: &Key) -> Result<Edited, Error> {
+    pub async fn add_key(&self, key: &Key, event: &Event) -> Result<Edited, Error> {
         let put = Put::builder()
             .table_name(&self.tables.keys)
             .set_item(Some(key_item::to_item(key)))
@@ -29,7 +31,9 @@ impl Store {
             .build();
         let put = TransactWriteItem::builder().put(put.map_err(built)?).build();
 
-        self.edit(put, self.counts(&key.account, &Channels::new(), key.scope.channels())?).await
+        let counts = self.counts(&key.account, &Channels::new(), key.scope.channels())?;
+        let added = self.edit(put, self.note(&key.account, &key.id, event)?, counts).await;
+        self.or_landed(added, key).await
     }
 
     /// The key of this id.
@@ -70,7 +74,38 @@ impl Store {
     }
 
     /// Writes what an edit made of a key, if nobody else has edited it meanwhile. Usage goes on being counted.
-    pub async fn edit_key(&self, before: &Key, after: &Key) -> Result<Edited, Error> {
+    pub async fn edit_key(&self, before: &Key, after: &Key, event: &Event) -> Result<Edited, Error> {
+        let update = self.update_key(before, key_item::editable(after))?;
+        let counts = self.counts(&before.account, before.scope.channels(), after.scope.channels())?;
+        let edited = self.edit(update, self.note(&before.account, &before.id, event)?, counts).await;
+        self.or_landed(edited, after).await
+    }
+
+    /// Writes what a rotation made of a key's secrets, if nobody else has edited it meanwhile.
+    pub async fn rotate_key(&self, before: &Key, after: &Key, event: &Event) -> Result<Edited, Error> {
+        let written = key_item::editable(after).into_iter().chain(key_item::rotated(after));
+        let update = self.update_key(before, written)?;
+        let rotated = self.edit(update, self.note(&before.account, &before.id, event)?, ChannelCounts::default()).await;
+        self.or_landed(rotated, after).await
+    }
+
+    /// How a write of this key ended. If its answer was lost for good, the key itself tells: there must be no secret that
+    /// nobody has, and no change that happened and failed.
+    async fn or_landed(&self, written: Result<Edited, Error>, key: &Key) -> Result<Edited, Error> {
+        if let Err(Error::Unavailable(_)) = &written
+            && self.key(&key.account, &key.id).await?.is_some_and(|kept| kept.revision == key.revision)
+        {
+            return Ok(Edited::Done);
+        }
+        written
+    }
+
+    /// The part of a transaction that writes these attributes of a key, or removes those that are `None`.
+    fn update_key(
+        &self,
+        before: &Key,
+        attributes: impl IntoIterator<Item = (&'static str, Option<AttributeValue>)>,
+    ) -> Result<TransactWriteItem, Error> {
         let mut update = Update::builder()
             .table_name(&self.tables.keys)
             .key("account", text(before.account.as_str()))
@@ -78,7 +113,7 @@ impl Store {
             .condition_expression("attribute_exists(id) AND #revision = :before")
             .expression_attribute_values(":before", text(&before.revision));
         let (mut set, mut removed) = (Vec::new(), Vec::new());
-        for (name, value) in key_item::editable(after) {
+        for (name, value) in attributes {
             update = update.expression_attribute_names(format!("#{name}"), name);
             match value {
                 Some(value) => {
@@ -93,14 +128,12 @@ impl Store {
             [] => set,
             removed => format!("{set} REMOVE {}", removed.join(", ")),
         };
-        let update = update.update_expression(change).build().map_err(built)?;
-        let update = TransactWriteItem::builder().update(update).build();
 
-        self.edit(update, self.counts(&before.account, before.scope.channels(), after.scope.channels())?).await
+        Ok(TransactWriteItem::builder().update(update.update_expression(change).build().map_err(built)?).build())
     }
 
     /// Deletes a key, if nobody else has edited it meanwhile.
-    pub async fn delete_key(&self, key: &Key) -> Result<Edited, Error> {
+    pub async fn delete_key(&self, key: &Key, event: &Event) -> Result<Edited, Error> {
         let delete = Delete::builder()
             .table_name(&self.tables.keys)
             .key("account", text(key.account.as_str()))
@@ -110,15 +143,21 @@ impl Store {
             .build();
         let delete = TransactWriteItem::builder().delete(delete.map_err(built)?).build();
 
-        self.edit(delete, self.counts(&key.account, key.scope.channels(), &Channels::new())?).await
+        let counts = self.counts(&key.account, key.scope.channels(), &Channels::new())?;
+        self.edit(delete, self.note(&key.account, &key.id, event)?, counts).await
     }
 
-    /// Writes the key's own part and the counts of its channels. A channel that the key leaves may be no more, as after a
+    /// Writes the key's own part, its event and the counts of its channels. A channel that the key leaves may be no more, as after a
     /// table was restored: that must not keep anybody from revoking the key, so it is left uncounted.
-    async fn edit(&self, key: TransactWriteItem, counts: ChannelCounts) -> Result<Edited, Error> {
+    async fn edit(
+        &self,
+        key: TransactWriteItem,
+        event: TransactWriteItem,
+        counts: ChannelCounts,
+    ) -> Result<Edited, Error> {
         let ChannelCounts { mut left, joined } = counts;
         loop {
-            let parts = std::iter::once(&key).chain(&left).chain(&joined).cloned().collect();
+            let parts = std::iter::once(&key).chain(&left).chain(&joined).chain([&event]).cloned().collect();
             match self.transact(parts).await? {
                 Transacted::Done => return Ok(Edited::Done),
                 Transacted::Refused(part) if (1..=left.len()).contains(&part) => drop(left.remove(part - 1)),
@@ -138,6 +177,7 @@ impl Store {
 }
 
 /// The parts of a transaction that count a key at its channels.
+#[derive(Default)]
 struct ChannelCounts {
     left: Vec<TransactWriteItem>,
     joined: Vec<TransactWriteItem>,

@@ -35,6 +35,14 @@ impl Store {
         }
     }
 
+    /// Forgets a push that did not get to the queue, so that it is not shown as queued for ever. If it is on the queue all the
+    /// same, nothing is sent.
+    pub async fn forget_push(&self, account: &Account, id: &PushId) -> Result<(), Error> {
+        let delete = self.client.delete_item().table_name(&self.tables.pushes);
+        let key = key(("pk", account.as_str()), ("sk", id.as_str()));
+        delete.set_key(Some(key)).send().await.map(|_| ()).map_err(failed)
+    }
+
     /// The push of this id.
     pub async fn push(&self, account: &Account, id: &PushId, now: Timestamp) -> Result<Option<Push>, Error> {
         let got = self.get(&self.tables.pushes, key(("pk", account.as_str()), ("sk", id.as_str()))).await?;

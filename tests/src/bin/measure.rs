@@ -1,7 +1,7 @@
 //! The measuring programs: each takes its count, prints what it found, and fails if it is not what was promised.
 
 use clap::{Parser, Subcommand};
-use tests::measure::{cost, lost_answers, malformed, revocation, startup, usage};
+use tests::measure::{cost, idempotency, limits, lost_answers, malformed, revocation, rotation, startup, usage};
 
 #[derive(Parser)]
 #[command(about = "Measures what Pushgate promises, and fails where it is not kept")]
@@ -26,6 +26,21 @@ enum What {
     Revocation {
         #[arg(default_value_t = 1_000)]
         trials: usize,
+    },
+    /// 16 senders go on across a rotation of their key: no valid secret is refused, and none that has ended gets through.
+    Rotation {
+        #[arg(default_value_t = 500)]
+        trials: usize,
+    },
+    /// 1,000 requests at once with a limit of 60: exactly 60 get through.
+    Limits {
+        #[arg(default_value_t = 200)]
+        trials: usize,
+    },
+    /// 64 sends at once with one `Idempotency-Key`: one push.
+    Idempotency {
+        #[arg(default_value_t = 500)]
+        rounds: usize,
     },
     /// Malformed requests, generated from a seed.
     Malformed {
@@ -52,6 +67,9 @@ async fn main() {
         What::Usage { sends } => usage::run(sends).await,
         What::LostAnswers { calls } => lost_answers::run(calls).await,
         What::Revocation { trials } => revocation::run(trials).await,
+        What::Rotation { trials } => rotation::run(trials).await,
+        What::Limits { trials } => limits::run(trials).await,
+        What::Idempotency { rounds } => idempotency::run(rounds).await,
         What::Malformed { requests, seed } => malformed::run(requests, seed).await,
         What::Cost { recipients } => cost::run(recipients).await,
         What::Startup { starts } => startup::run(starts).await,

@@ -98,7 +98,8 @@ impl Losses {
             _ => Fate::Pass,
         };
         let lost = match fate {
-            Fate::Pass => {
+            // A conflict is an answer.
+            Fate::Pass | Fate::Conflict => {
                 *in_a_row = 0;
                 return fate;
             }

@@ -1,4 +1,4 @@
-//! What can happen to one key: calls from several environments, losses, kills, switches and the passing of time.
+//! What can happen to one key: calls from several environments, losses, kills, switches, rotations and the passing of time.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -20,6 +20,8 @@ pub(super) struct History {
 pub(super) enum Step {
     /// A call begins in this environment, unless two are in progress there.
     Begin(usize),
+    /// The same, with the secret before the current one.
+    BeginOld(usize),
     /// A call in progress learns what becomes of its attempt.
     Attempt(usize, Turn),
     /// An attempt that was given up arrives.
@@ -32,6 +34,8 @@ pub(super) enum Step {
     Disable,
     /// An admin switches it on.
     Enable,
+    /// An admin rotates its secret. The one before goes on working; the one before that ends.
+    Rotate,
     /// So many milliseconds pass, or as many as the calls in progress may still take.
     Wait(i64),
     /// The calls in progress end, and then so many milliseconds pass.
@@ -66,13 +70,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Turn::Late),
     ];
     prop_oneof![
-        8 => which.clone().prop_map(Step::Begin),
+        7 => which.clone().prop_map(Step::Begin),
+        2 => which.clone().prop_map(Step::BeginOld),
         14 => (which.clone(), turn).prop_map(|(call, turn)| Step::Attempt(call, turn)),
         2 => which.clone().prop_map(Step::Arrive),
         1 => (which.clone(), any::<bool>()).prop_map(|(call, arrives)| Step::Kill(call, arrives)),
         1 => (which, any::<bool>()).prop_map(|(call, arrives)| Step::Drop(call, arrives)),
         1 => Just(Step::Disable),
         2 => Just(Step::Enable),
+        1 => Just(Step::Rotate),
         1 => (1..3_000_i64).prop_map(Step::Wait),
         // Beyond the age at which a slot is removed.
         2 => (61_000..130_000_i64).prop_map(Step::Rest),

@@ -75,6 +75,7 @@ impl Call {
             return Ok(());
         }
         self.seen.pruned += usize::from(prunes(sent));
+        self.seen.with_old_secret += usize::from(sent.request["ExpressionAttributeNames"]["#hash"] == "old_hash");
         if self.landed != Landed::No {
             return Err(Violation::CountedTwice);
         }
@@ -140,6 +141,7 @@ pub(super) struct Seen {
     pub(super) counted_for_nobody: usize,
     pub(super) pruned: usize,
     pub(super) prune_refused: usize,
+    pub(super) with_old_secret: usize,
 }
 
 impl Seen {
@@ -174,6 +176,7 @@ impl Seen {
             counted_for_nobody: self.counted_for_nobody + other.counted_for_nobody,
             pruned: self.pruned + other.pruned,
             prune_refused: self.prune_refused + other.prune_refused,
+            with_old_secret: self.with_old_secret + other.with_old_secret,
         }
     }
 }

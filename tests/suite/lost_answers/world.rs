@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::key::{Ask, AskedReach, Key, Status};
+use shared::history::{Action, Event};
+use shared::key::{Ask, AskedReach, Key, Overlap, Status};
 use shared::permission::Permission;
 use shared::random;
 use shared::secret::Secret;
@@ -73,6 +74,8 @@ struct World {
     admin: Store,
     key: Key,
     secret: Secret,
+    /// The secret before it, as long as there was no other rotation.
+    old_secret: Secret,
     now: i64,
     calls: Vec<Call>,
     running: HashMap<usize, Running>,
@@ -84,6 +87,7 @@ type Ended = (usize, Result<Verdict, Error>);
 
 struct Running {
     environment: usize,
+    secret: Secret,
     begun_at: i64,
     task: JoinHandle<()>,
     held: Option<Held>,
@@ -112,6 +116,7 @@ impl World {
             environments,
             admin,
             key,
+            old_secret: secret.clone(),
             secret,
             now: START,
             calls: Vec::new(),
@@ -123,7 +128,8 @@ impl World {
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         match *step {
-            Step::Begin(environment) => self.begin(environment % self.environments.len()).await,
+            Step::Begin(environment) => self.begin(environment, self.secret.clone()).await,
+            Step::BeginOld(environment) => self.begin(environment, self.old_secret.clone()).await,
             Step::Attempt(which, turn) => match self.in_progress(which) {
                 Some(call) => self.attempt(call, turn).await,
                 None => Ok(()),
@@ -134,6 +140,7 @@ impl World {
             Step::Drop(which, arrives) => self.cut_off(self.in_progress(which), arrives).await,
             Step::Disable => self.switch(Status::Inactive).await,
             Step::Enable => self.switch(Status::Active).await,
+            Step::Rotate => self.rotate().await,
             Step::Wait(millis) => {
                 self.wait(millis);
                 Ok(())
@@ -153,20 +160,21 @@ impl World {
         calls.get(which % calls.len().max(1)).copied()
     }
 
-    async fn begin(&mut self, environment: usize) -> Result<(), Stop> {
+    async fn begin(&mut self, environment: usize, secret: Secret) -> Result<(), Stop> {
+        let environment = environment % self.environments.len();
         if self.running.values().filter(|call| call.environment == environment).count() == 2 {
             return Ok(());
         }
         let index = self.calls.len();
         let (store, ending) = (Arc::clone(&self.environments[environment]), self.ending.clone());
-        let (secret, now) = (self.secret.clone(), Timestamp::from_millis(self.now));
+        let (presented, now) = (secret.clone(), Timestamp::from_millis(self.now));
         let task = tokio::spawn(async move {
             let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
-            let outcome = store.authorize(&secret, &ask, now).await;
+            let outcome = store.authorize(&presented, &ask, now).await;
             let _ = ending.send((index, outcome));
         });
         self.calls.push(Call::begun(self.key.status == Status::Active));
-        self.running.insert(index, Running { environment, begun_at: self.now, task, held: None });
+        self.running.insert(index, Running { environment, secret, begun_at: self.now, task, held: None });
         self.settle(index).await
     }
 
@@ -246,13 +254,33 @@ impl World {
 
     async fn switch(&mut self, status: Status) -> Result<(), Stop> {
         let after = Key { status, revision: random::base62(8), ..self.key.clone() };
-        let edited = self.admin.edit_key(&self.key, &after).await.expect("the engine answers");
+        let event = self.event(Action::Changed, &after);
+        let edited = self.admin.edit_key(&self.key, &after, &event).await.expect("the engine answers");
         assert_eq!(edited, Edited::Done, "nobody else edits");
         self.key = after;
         if status == Status::Active {
-            self.running.keys().for_each(|index| self.calls[*index].was_active = true);
+            let hashes = [self.secret.hash(), self.old_secret.hash()];
+            for (index, _) in self.running.iter().filter(|(_, call)| hashes.contains(&call.secret.hash())) {
+                self.calls[*index].was_active = true;
+            }
         }
         Ok(())
+    }
+
+    async fn rotate(&mut self) -> Result<(), Stop> {
+        let secret = Secret::generate(&self.key.account, &self.key.id);
+        let overlap = Overlap::try_from(604_800).expect("7 days");
+        let after = self.key.rotated(&secret, overlap, random::base62(8), Timestamp::from_millis(self.now));
+        let event = self.event(Action::Rotated, &after);
+        let rotated = self.admin.rotate_key(&self.key, &after, &event).await.expect("the engine answers");
+        assert_eq!(rotated, Edited::Done, "nobody else edits");
+        self.key = after;
+        self.old_secret = std::mem::replace(&mut self.secret, secret);
+        Ok(())
+    }
+
+    fn event(&self, action: Action, after: &Key) -> Event {
+        Event::new(action, &self.key.created_by, Some(&self.key), Some(after), Timestamp::from_millis(self.now))
     }
 
     fn wait(&mut self, millis: i64) {

@@ -1,26 +1,31 @@
-//! What a send asks for, every mistake of it named.
+//! What a send asks for, every mistake of it named; and whom it would reach, for those who only ask.
 
-use shared::channel::{Slug, Slugs};
-use shared::fields::{Fields, Flawed, any_object, any_text, flag, text, whole};
-use shared::http::Request;
-use shared::key::MOST_CHANNELS;
-use shared::problem::Problem;
-use shared::push::{Action, Content, Topic, Ttl, Urgency};
+use crate::channel::{Slug, Slugs};
+use crate::fields::{Fields, Flawed, any_object, any_text, flag, text, whole};
+use crate::http::Request;
+use crate::key::MOST_CHANNELS;
+use crate::problem::Problem;
+use crate::push::{Action, Content, Topic, Ttl, Urgency};
 
 /// A send as it is asked for.
-pub(crate) struct Wish {
-    pub(crate) content: Content,
+pub struct Wish {
+    /// What it says.
+    pub content: Content,
     /// The channels that it names, in its path or its body; `None` if it names none.
-    pub(crate) requested: Option<Slugs>,
-    pub(crate) ttl: Ttl,
-    pub(crate) urgency: Urgency,
-    pub(crate) topic: Option<Topic>,
-    pub(crate) dry_run: bool,
+    pub requested: Option<Slugs>,
+    /// How long a push service keeps it.
+    pub ttl: Ttl,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// What it replaces.
+    pub topic: Option<Topic>,
+    /// Whether it is only asked what would happen.
+    pub dry_run: bool,
 }
 
 impl Wish {
     /// Reads the request. On the route that names a channel, `target` is no field.
-    pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
+    pub fn read(request: &Request) -> Result<Self, Problem> {
         let in_path = request.path_text("channel").map(|slug| Slug::try_from(slug.to_owned()));
         let in_path =
             in_path.transpose().map_err(|e| Problem::InvalidParameter(format!("The channel in the path {e}")))?;

@@ -1,0 +1,44 @@
+//! `POST /keys/{id}/rotate`: gives a key a new secret, shown this once. The old one works beside it for a chosen time.
+
+use shared::answers;
+use shared::fields::whole;
+use shared::history::{Action, Event};
+use shared::http::{self, Reply, Request};
+use shared::key::{KeyId, Overlap};
+use shared::problem::Problem;
+use shared::random;
+use shared::secret::Secret;
+use shared::store::{Edited, Store};
+use shared::time::Timestamp;
+
+/// So often a rotation is made again on what somebody else left.
+const TRIES: u32 = 10;
+
+/// Answers 200 with the new secret and the key.
+pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let now = Timestamp::now();
+    let admin = http::admin(&request)?;
+    let id: KeyId = request.path("id", "key")?;
+    let precondition = request.precondition()?;
+    let overlap = read(&request)?;
+    let secret = Secret::generate(&admin.account, &id);
+
+    for _ in 0..TRIES {
+        let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
+        precondition.check(&before.revision)?;
+        let after = before.rotated(&secret, overlap, random::base62(8), now);
+        let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), now);
+        if store.rotate_key(&before, &after, &event).await? == Edited::Done {
+            return Ok(Reply::ok(&answers::issued(&secret, &after, now)).no_store().tagged(&after.revision));
+        }
+    }
+    Err(Problem::EditConflict)
+}
+
+fn read(request: &Request) -> Result<Overlap, Problem> {
+    let mut fields = request.fields()?;
+    let overlap = fields.required("overlap_seconds", whole);
+    fields.finish()?;
+
+    Ok(overlap?)
+}

@@ -1,0 +1,19 @@
+//! The plug: `rotate-key` as a Lambda function.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::config::Config;
+use shared::store::Store;
+use shared::{http, log};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = &Config::from_env();
+    log::start(config);
+    let store = &Store::connect(config)?;
+
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        Ok::<_, Error>(http::serve(event.payload, config, |request| rotate_key::handle(store, request)).await)
+    }))
+    .await
+}

@@ -1,0 +1,90 @@
+//! `If-Match` (RFC 9110, section 13.1.1): a change is made only to what its author has seen.
+
+use crate::problem::Problem;
+
+/// What must be so for a change to be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Precondition {
+    /// Nothing in particular.
+    Always,
+    /// The thing has one of these revisions.
+    OneOf(Vec<String>),
+}
+
+/// The tag of a revision, which changes with every edit. Usage does not change it.
+pub(super) fn tag(revision: &str) -> String {
+    format!("\"{revision}\"")
+}
+
+impl Precondition {
+    /// Of the values of the header: `*`, or a list of tags. A weak tag matches nothing.
+    pub(super) fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Result<Self, Problem> {
+        let values: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        match values.as_slice() {
+            [] | ["*"] => return Ok(Self::Always),
+            _ => {}
+        }
+        let is_tag = |text: &str| text.len() < 256 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+        let quoted =
+            |text: &str| text.strip_prefix('"')?.strip_suffix('"').filter(|tag| is_tag(tag)).map(str::to_owned);
+        let mut revisions = Vec::new();
+        for value in values {
+            let (weak, text) = value.strip_prefix("W/").map_or((false, value), |text| (true, text));
+            let revision = quoted(text).ok_or_else(|| {
+                Problem::InvalidParameter("If-Match is neither * nor a list of entity tags in quotes".to_owned())
+            })?;
+            revisions.extend(Some(revision).filter(|_| !weak));
+        }
+        Ok(Self::OneOf(revisions))
+    }
+
+    /// Refuses a change of what has this revision, if that is not what it should be.
+    pub fn check(&self, revision: &str) -> Result<(), Problem> {
+        match self {
+            Self::Always => Ok(()),
+            Self::OneOf(revisions) if revisions.iter().any(|one| one == revision) => Ok(()),
+            Self::OneOf(_) => Err(Problem::PreconditionFailed),
+        }
+    }
+
+    /// The same of the next step of a change whose step before made this revision.
+    #[must_use]
+    pub fn after(self, revision: &str) -> Self {
+        match self {
+            Self::Always => Self::Always,
+            Self::OneOf(_) => Self::OneOf(vec![revision.to_owned()]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(values: &[&str]) -> Option<Precondition> {
+        Precondition::parse(values.iter().copied()).ok()
+    }
+
+    #[test]
+    fn a_list_of_tags_is_read_from_one_header_or_several() {
+        let one_of = |tags: &[&str]| Some(Precondition::OneOf(tags.iter().map(|tag| (*tag).to_owned()).collect()));
+        assert_eq!(parse(&[]), Some(Precondition::Always));
+        assert_eq!(parse(&["*"]), Some(Precondition::Always));
+        assert_eq!(parse(&[r#""a""#]), one_of(&["a"]));
+        assert_eq!(parse(&[r#""a", "b""#, r#""c""#]), one_of(&["a", "b", "c"]));
+        assert_eq!(parse(&[r#"W/"a", "b""#]), one_of(&["b"]));
+        for wrong in ["", "a", "\"a", "\"a\" \"b\"", "*, \"a\"", "\"a\u{7f}\"", "w/\"a\""] {
+            assert_eq!(parse(&[wrong]), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_seen_is_changed() {
+        let seen = parse(&[r#""a", "b""#]).expect("tags");
+        assert!(seen.check("b").is_ok() && seen.check("c").is_err());
+        assert!(parse(&[r#"W/"a""#]).expect("a weak tag").check("a").is_err());
+        assert!(parse(&["*"]).expect("any").check("c").is_ok());
+        let next = seen.after("c");
+        assert!(next.check("c").is_ok() && next.check("b").is_err());
+    }
+}
