@@ -17,6 +17,7 @@ NAMES = {
     "ChannelsTable": ("account", "slug"),
     "SubscriptionsTable": ("pk", "sk"),
     "PushesTable": ("pk", "sk"),
+    "HistoryTable": ("pk", "sk"),
 }
 # Nobody may revoke what is not there, so a key that comes back could be one that was deleted on purpose.
 INACTIVE = {"status": {"S": "inactive"}}
