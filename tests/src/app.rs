@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{self, coverage};
 use crate::deployment::{self, Deployment};
+use crate::invoke_api::InvokeApi;
 use crate::laptop::Laptop;
 use crate::{Answer, Key, KeyPlan, Person, PushService, gap, leaks, logs};
 
@@ -49,12 +50,22 @@ impl App {
             let push_service = PushService::start_on_one_of(&description.push_hosts).await;
             (Place::Deployment(Deployment::new(description)), push_service)
         } else {
-            logs::start();
-            let push_service = PushService::start().await;
-            (Place::Laptop(Box::new(Laptop::start(&push_service).await)), push_service)
+            Self::start_laptop(None).await
         };
 
         Self { place, push_service, client: Client::new(), seen: Arc::default(), stopped: false }
+    }
+
+    /// Starts it in memory, with functions whose environments the test may change: `Laptop::run_functions`.
+    pub async fn start_to_fail() -> Self {
+        let (place, push_service) = Self::start_laptop(Some(InvokeApi::start().await)).await;
+        Self { place, push_service, client: Client::new(), seen: Arc::default(), stopped: false }
+    }
+
+    async fn start_laptop(functions: Option<InvokeApi>) -> (Place, PushService) {
+        logs::start();
+        let push_service = PushService::start().await;
+        (Place::Laptop(Box::new(Laptop::start(&push_service, functions).await)), push_service)
     }
 
     /// The gateway's address, without the stage.

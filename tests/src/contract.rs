@@ -17,7 +17,7 @@ static DOCUMENT: LazyLock<Value> =
 const METHODS: [&str; 6] = ["get", "put", "post", "patch", "delete", "options"];
 
 /// Who may call an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Security {
     /// Somebody who is signed in.
     Person,

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::{Local, Options};
+use local::{Local, Options, Route};
 use reqwest::Client;
 use serde_json::json;
 use shared::config::Config;
 
+use crate::invoke_api::InvokeApi;
 use crate::{Answer, PushService, calls};
 
 /// The product on a free port with a fresh database.
@@ -21,21 +22,40 @@ pub struct Laptop {
     local: Local,
     push_service: SocketAddr,
     client: Client,
+    /// Where the functions run, if a test chooses their environments.
+    functions: Option<InvokeApi>,
 }
 
 impl Laptop {
-    /// Starts it in memory.
-    pub(crate) async fn start(push_service: &PushService) -> Self {
+    /// Starts it in memory; `functions` run the functions, if not this process.
+    pub(crate) async fn start(push_service: &PushService, functions: Option<InvokeApi>) -> Self {
+        let address = functions.as_ref().map(|it| it.url().parse().expect("an address"));
         let options = Options {
             port: 0,
             data: None,
             push_hosts: vec![push_service.address().to_string()],
-            functions: None,
+            functions: address,
             template: PathBuf::from(local::TEMPLATE),
         };
         let local = Local::start(options).await.unwrap_or_else(|e| panic!("{e}"));
 
-        Self { local, push_service: push_service.address(), client: Client::new() }
+        let laptop = Self { local, push_service: push_service.address(), client: Client::new(), functions };
+        if laptop.functions.is_some() {
+            laptop.run_functions(|_, _| ());
+        }
+        laptop
+    }
+
+    /// Starts every function anew, with what this makes of the environment of each, by its logical id. Only where a test
+    /// asked for it at the start.
+    pub fn run_functions(&self, change: impl Fn(&str, &mut HashMap<String, String>)) {
+        let functions = self.functions.as_ref().expect("an app of App::start_to_fail");
+        functions.run(|function| {
+            let mut environment = self.environment(self.dynamodb_url());
+            environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.to_owned());
+            change(function, &mut environment);
+            environment
+        });
     }
 
     /// The gateway's address, without the stage.
@@ -62,6 +82,11 @@ impl Laptop {
         let answer = self.client.get(format!("{}/_local/token?user={user}", self.url())).send().await;
         let answer = Answer::of(answer.expect("an answer")).await.expect(200).json();
         answer["id_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The template's routes.
+    pub fn routes(&self) -> &[Route] {
+        self.local.routes()
     }
 
     /// Whether nothing is left on the queue, not even what is held back.

@@ -10,6 +10,7 @@ mod deployment;
 pub mod embedded_metrics;
 pub mod engine;
 mod gap;
+mod invoke_api;
 mod laptop;
 pub mod leaks;
 pub mod logs;

@@ -27,6 +27,8 @@ pub enum Fate {
     LoseAnswer,
     /// It is not applied: the store answers that somebody else's transaction holds the item.
     Conflict,
+    /// It is not applied: the store answers that the condition of its first part does not hold.
+    Refuse,
 }
 
 /// One attempt that came.
@@ -151,6 +153,10 @@ impl Proxy {
                         to.keep(&sent, 400, 0.0);
                         Some(conflict(&sent.request))
                     }
+                    Fate::Refuse => {
+                        to.keep(&sent, 400, 0.0);
+                        Some(cancelled(&sent.request, "ConditionalCheckFailed", "The conditional request failed"))
+                    }
                 }
             });
             Box::pin(async { carried.await.expect("the engine answers") })
@@ -249,20 +255,28 @@ impl Upstream {
 
 /// How DynamoDB refuses a write, or a transaction, of an item that another transaction holds.
 fn conflict(request: &Value) -> Reply {
-    let kind = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
     let message = "Transaction is ongoing for the item";
-    let body = match request["TransactItems"].as_array() {
-        None => json!({ "__type": kind("TransactionConflictException"), "message": message }),
-        Some(parts) => {
-            let mut reasons = vec![json!({ "Code": "None" }); parts.len()];
-            reasons[0] = json!({ "Code": "TransactionConflict", "Message": message });
-            json!({
-                "__type": kind("TransactionCanceledException"), "CancellationReasons": reasons,
-                "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
-            })
-        }
-    };
+    if request.get("TransactItems").is_some() {
+        return cancelled(request, "TransactionConflict", message);
+    }
+    let body = json!({ "__type": kind("TransactionConflictException"), "message": message });
     Reply { status: 400, body: Bytes::from(body.to_string()) }
+}
+
+/// How DynamoDB refuses a transaction for this reason, which its first part has.
+fn cancelled(request: &Value, code: &str, message: &str) -> Reply {
+    let parts = request["TransactItems"].as_array().map_or(1, Vec::len);
+    let mut reasons = vec![json!({ "Code": "None" }); parts];
+    reasons[0] = json!({ "Code": code, "Message": message });
+    let body = json!({
+        "__type": kind("TransactionCanceledException"), "CancellationReasons": reasons,
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+    });
+    Reply { status: 400, body: Bytes::from(body.to_string()) }
+}
+
+fn kind(name: &str) -> String {
+    format!("com.amazonaws.dynamodb.v20120810#{name}")
 }
 
 /// What a call cost, on one table or on several.

@@ -16,6 +16,11 @@ pub async fn handle(request: Request) -> Result<Reply, Problem> {
     Ok(Reply::page(&page(explained)).header("Cache-Control", "public, max-age=3600"))
 }
 
+/// Every code that has a page.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|row| row.code)
+}
+
 /// Only our own words stand in it, none of which means anything in HTML.
 fn page(explained: &Explained) -> String {
     let Explained { code, status, title, meaning, remedy } = explained;

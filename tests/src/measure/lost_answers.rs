@@ -98,8 +98,8 @@ impl Losses {
             _ => Fate::Pass,
         };
         let lost = match fate {
-            // A conflict is an answer.
-            Fate::Pass | Fate::Conflict => {
+            // A conflict is an answer, and so is a refusal.
+            Fate::Pass | Fate::Conflict | Fate::Refuse => {
                 *in_a_row = 0;
                 return fate;
             }
