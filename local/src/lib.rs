@@ -1,6 +1,7 @@
 //! Pushgate on a laptop: the template's gateway, tables, queue, secret and sign-in in one process, on 127.0.0.1 alone.
 
 mod access_log;
+mod api_page;
 mod authorizers;
 mod connection;
 mod data;
@@ -9,6 +10,7 @@ mod event;
 pub mod functions;
 mod gateway;
 mod gateway_responses;
+mod html;
 mod integration;
 mod invocation;
 pub mod log;

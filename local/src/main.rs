@@ -78,6 +78,7 @@ fn welcome(local: &Local, options: &Options) -> String {
         "Pushgate runs on this machine alone; data is kept {kept}.
 
   API        {url}/v1 ({} routes)
+  To read    {url}/_local/api
   Sign-in    {url}/_local/.well-known/openid-configuration (client id: pushgate-local)
   Tokens     {url}/_local/token?user=admin@acme (or member@acme, admin@globex, member@globex, nobody@nowhere)
   Health     {url}/_local/health

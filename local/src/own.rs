@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{people::People, queue::Queues, sign_in};
+use crate::{api_page, people::People, queue::Queues, sign_in};
 
 /// All addresses under `/_local/`.
 pub(crate) fn router(people: Arc<People>, queues: Arc<Queues>, dead_letters: Vec<String>) -> Router {
@@ -21,11 +21,26 @@ pub(crate) fn router(people: Arc<People>, queues: Arc<Queues>, dead_letters: Vec
     Router::new()
         .route("/_local/dead-letters", get(list_dead_letters))
         .with_state(state)
+        .route("/_local/api", get(async || api()))
         .route("/_local/health", get(async || answer(StatusCode::OK, &json!({ "status": "ok" }))))
         .route("/_local/{*rest}", any(async || nothing()))
         .route("/_local", any(async || nothing()))
         .merge(sign_in::router(people))
         .layer(from_fn(only_by_our_names))
+}
+
+/// The contract to read. It needs nothing but its own style.
+fn api() -> Response<Body> {
+    let page = match api_page::page() {
+        Ok(page) => page,
+        Err(error) => return answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": error })),
+    };
+    let mut response = Response::new(Body::from(page));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
 type Letters = (Arc<Queues>, Arc<Vec<String>>);

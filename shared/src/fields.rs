@@ -207,8 +207,16 @@ pub fn whole<T: TryFrom<u64>>(value: Value) -> Result<T, String>
 where
     T::Error: Display,
 {
-    let number = value.as_u64().ok_or("is not a whole number from 0")?;
+    let number = whole_number(&value).ok_or("is not a whole number from 0")?;
     T::try_from(number).map_err(|e| e.to_string())
+}
+
+/// A whole number from 0. JSON does not tell `1.0` from `1` (RFC 8259, section 6), and some writers send the first.
+pub fn whole_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let text = value.as_number()?.to_string();
+        text.strip_suffix(".0")?.parse().ok()
+    })
 }
 
 /// Reads `true` or `false`.

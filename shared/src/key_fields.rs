@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::channel::{Slug, Slugs};
-use crate::fields::{Fields, Flawed, text};
+use crate::fields::{Fields, Flawed, text, whole_number};
 use crate::key::{Limits, MOST_CHANNELS};
 use crate::permission::{Permission, Permissions};
 use crate::time::Timestamp;
@@ -80,6 +80,6 @@ pub fn limits(fields: &mut Fields) -> Result<LimitChanges, Flawed> {
 }
 
 fn limit(value: Value) -> Result<u32, String> {
-    let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok()).filter(|limit| *limit > 0);
+    let limit = whole_number(&value).and_then(|limit| u32::try_from(limit).ok()).filter(|limit| *limit > 0);
     limit.ok_or_else(|| format!("is not a whole number from 1 to {}", u32::MAX))
 }

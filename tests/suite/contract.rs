@@ -43,3 +43,28 @@ fn every_page_is_of_a_code_of_the_contract() {
     let documented: BTreeSet<&str> = problems().into_iter().map(|(code, ..)| code).collect();
     assert_eq!(get_problem::codes().collect::<BTreeSet<_>>(), documented);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_laptop_shows_every_route_of_the_contract_to_read() {
+    let app = App::start().await;
+    let answer = app.send(app.request_outside(Method::GET, "/_local/api")).await.expect(200);
+
+    assert_eq!(answer.header("Content-Type"), Some("text/html; charset=utf-8"));
+    let sections: Vec<&str> = answer.text.split("<h3 id=").collect();
+    for operation in operations() {
+        let name = format!("<code>{}</code></h3>", operation.name());
+        let section = sections.iter().find(|section| section.contains(&name)).unwrap_or_else(|| panic!("no {name}"));
+        for (status, codes) in operation.answers() {
+            let shown = section.split("<summary>").find(|it| it.starts_with(&format!("<code>{status}</code>")));
+            let shown = shown.unwrap_or_else(|| panic!("{name} has no {status}"));
+            assert!(
+                codes.iter().all(|code| shown.contains(&format!("<code>{code}</code>"))),
+                "{name} {status}: {shown}"
+            );
+        }
+    }
+    assert!(answer.text.contains("overlap_seconds") && answer.text.contains("Idempotency-Key"));
+    let elsewhere = ["src=", "http-equiv", "<script", "<link", "@import", "url("];
+    assert!(elsewhere.iter().all(|it| !answer.text.contains(it)), "nothing is loaded from elsewhere");
+    app.stop().await;
+}

@@ -317,7 +317,10 @@ async fn an_end_lies_in_the_future_and_limits_are_whole_numbers_from_1() {
     let answer = admin.post("/keys", &with("expires_at", &json!(soon))).await.expect(201);
     assert_eq!(answer.json()["key"]["expires_at"], soon);
 
-    for bad in [json!(0), json!(-1), json!(1.5), json!("10"), json!(4_294_967_296_u64), json!([1])] {
+    // To JSON Schema, and to some writers, this is a whole number.
+    let answer = admin.post("/keys", &with("limits", &json!({ "per_day": 10.0 }))).await.expect(201);
+    assert_eq!(answer.json()["key"]["limits"]["per_day"], 10);
+    for bad in [json!(0), json!(-1), json!(-1.0), json!(1.5), json!("10"), json!(4_294_967_296_u64), json!([1])] {
         let answer = admin.post("/keys", &with("limits", &json!({ "per_day": bad }))).await.expect(400);
         assert_eq!(answer.places(), ["/limits/per_day"], "{bad}");
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Fields;
+use crate::html::escape;
 use crate::people::PEOPLE;
 
 /// What is handed on from the request to the choice.
@@ -34,7 +35,7 @@ pub(super) fn choice(request: &Fields) -> String {
     page(
         "Sign in to Pushgate",
         &format!(
-            r#"<p>This machine has no passwords. Who are you?</p><form method="post" action="/_local/authorize">{form}</form>"#
+            r#"<p>This machine has no passwords. Who are you?</p><form method="post" action="/_local/authorize">{form}</form><p><a href="/_local/api">The API to read</a></p>"#
         ),
     )
 }
@@ -48,22 +49,6 @@ fn page(title: &str, content: &str) -> String {
     format!(
         r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><main><h1>{title}</h1>{content}</main></body></html>"#
     )
-}
-
-/// Text that is safe in HTML, in an attribute too.
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

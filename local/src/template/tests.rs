@@ -118,7 +118,7 @@ fn a_broken_template_says_what_is_wrong() {
 fn the_project_s_own_template_is_understood() {
     let template = Template::read(Path::new(crate::TEMPLATE), "http://q").expect("the template");
     assert_eq!(template.stage, "v1");
-    assert_eq!(template.tables.len(), 4);
+    assert_eq!(template.tables.len(), 5);
     assert_eq!(template.event_sources.len(), 1);
     assert_eq!(template.secrets.len(), 1);
 }
