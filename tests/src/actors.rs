@@ -143,7 +143,17 @@ impl Key<'_> {
     /// Any method.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = self.app.request(method, path).bearer_auth(&self.secret);
-        let answer = self.app.send(with_body(request, body)).await;
+        self.sent(self.app.send(with_body(request, body)).await)
+    }
+
+    /// `POST /push` with this body and this `Idempotency-Key`.
+    pub async fn push_named(&self, name: &str, body: &Value) -> Answer {
+        let request = self.app.request(Method::POST, "/push").bearer_auth(&self.secret);
+        self.sent(self.app.send(with_body(request.header("Idempotency-Key", name), Some(body))).await)
+    }
+
+    /// Remembers what was accepted, so that it can be waited for.
+    fn sent(&self, answer: Answer) -> Answer {
         if answer.status == 202 {
             self.app.accepted(&self.account, &answer);
         }

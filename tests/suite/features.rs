@@ -1,7 +1,6 @@
 //! What other systems for API keys and pushes are compared by, each shown by a request: `docs/features.md` lists these tests
 //! with their results. The first line of a test's description is the feature.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use shared::time::Timestamp;
 use tests::{Answer, App, Key};
@@ -267,10 +266,7 @@ async fn a_send_is_built_in() {
 async fn an_idempotent_send_is_one_push() {
     let app = App::start().await;
     let key = app.key().create().await;
-    let send = async || {
-        let request = app.request(Method::POST, "/push").bearer_auth(&key.secret).header("Idempotency-Key", "order-17");
-        app.send(request.body(hello().to_string())).await.expect(202).json()["id"].clone()
-    };
+    let send = async || key.push_named("order-17", &hello()).await.expect(202).json()["id"].clone();
 
     assert_eq!(send().await, send().await);
     let pushes = app.admin().await.get("/pushes").await.expect(200).json();

@@ -4,13 +4,8 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::App;
 use tests::measure::idempotency;
-use tests::{Answer, App, Key};
-
-async fn send(app: &App, key: &Key<'_>, name: &str, body: &Value) -> Answer {
-    let request = app.request(Method::POST, "/push").bearer_auth(&key.secret).header("Idempotency-Key", name);
-    app.send(request.body(body.to_string())).await
-}
 
 fn hello() -> Value {
     json!({ "title": "Hello" })
@@ -23,9 +18,9 @@ async fn the_same_send_again_answers_the_same_push_and_sends_nothing() {
     app.subscriber().await.subscribe(&device, &[]).await;
     let key = app.key().create().await;
 
-    let first = send(&app, &key, "order-17", &hello()).await.expect(202);
+    let first = key.push_named("order-17", &hello()).await.expect(202);
     app.delivered().await;
-    let again = send(&app, &key, "order-17", &hello()).await.expect(202);
+    let again = key.push_named("order-17", &hello()).await.expect(202);
     app.delivered().await;
 
     assert_eq!(again.text, first.text);
@@ -41,8 +36,8 @@ async fn another_body_of_the_same_name_is_refused() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    let _ = send(&app, &key, "order-17", &hello()).await.expect(202);
-    let other = send(&app, &key, "order-17", &json!({ "title": "Goodbye" })).await;
+    let _ = key.push_named("order-17", &hello()).await.expect(202);
+    let other = key.push_named("order-17", &json!({ "title": "Goodbye" })).await;
 
     assert_eq!(other.refusal(), (422, "idempotency_mismatch".to_owned()));
     let pushes = app.admin().await.get("/pushes").await.expect(200).json();
@@ -56,7 +51,7 @@ async fn a_name_is_the_key_s_own() {
     let mut ids = BTreeSet::new();
     for _ in 0..2 {
         let key = app.key().create().await;
-        ids.insert(send(&app, &key, "order-17", &hello()).await.expect(202).json()["id"].to_string());
+        ids.insert(key.push_named("order-17", &hello()).await.expect(202).json()["id"].to_string());
     }
     assert_eq!(ids.len(), 2);
     app.stop().await;
@@ -70,15 +65,15 @@ async fn a_key_that_was_changed_does_not_get_the_stored_answer() {
     let key = app.key().channels(&["news", "ops"]).create().await;
     let path = format!("/keys/{}", key.id);
     let to_news = json!({ "title": "Hello", "target": { "channels": ["news"] } });
-    let _ = send(&app, &key, "everyone", &hello()).await.expect(202);
-    let _ = send(&app, &key, "news", &to_news).await.expect(202);
+    let _ = key.push_named("everyone", &hello()).await.expect(202);
+    let _ = key.push_named("news", &to_news).await.expect(202);
 
     let _ = admin.patch(&path, &json!({ "channels": ["ops"] })).await.expect(200);
-    assert_eq!(send(&app, &key, "news", &to_news).await.refusal(), (403, "scope_violation".to_owned()));
-    assert_eq!(send(&app, &key, "everyone", &hello()).await.refusal(), (422, "idempotency_mismatch".to_owned()));
+    assert_eq!(key.push_named("news", &to_news).await.refusal(), (403, "scope_violation".to_owned()));
+    assert_eq!(key.push_named("everyone", &hello()).await.refusal(), (422, "idempotency_mismatch".to_owned()));
 
     let _ = admin.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
-    assert_eq!(send(&app, &key, "everyone", &hello()).await.refusal(), (403, "key_inactive".to_owned()));
+    assert_eq!(key.push_named("everyone", &hello()).await.refusal(), (403, "key_inactive".to_owned()));
     app.stop().await;
 }
 
@@ -87,9 +82,9 @@ async fn a_name_has_1_to_255_visible_characters_and_stands_once() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    let _ = send(&app, &key, &"x".repeat(255), &hello()).await.expect(202);
+    let _ = key.push_named(&"x".repeat(255), &hello()).await.expect(202);
     for wrong in ["", "a b", &"x".repeat(256)] {
-        let answer = send(&app, &key, wrong, &hello()).await;
+        let answer = key.push_named(wrong, &hello()).await;
         assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{wrong:?}");
     }
     let twice = app.request(Method::POST, "/push").bearer_auth(&key.secret);
@@ -103,11 +98,11 @@ async fn a_dry_run_or_a_refusal_does_not_use_up_a_name() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    let _ = send(&app, &key, "order-17", &json!({ "title": "Hello", "dry_run": true })).await.expect(200);
-    let _ = send(&app, &key, "order-17", &json!({ "title": 1 })).await.expect(400);
-    let _ = send(&app, &key, "order-17", &json!({ "title": "x", "target": { "channels": ["no"] } })).await.expect(422);
+    let _ = key.push_named("order-17", &json!({ "title": "Hello", "dry_run": true })).await.expect(200);
+    let _ = key.push_named("order-17", &json!({ "title": 1 })).await.expect(400);
+    let _ = key.push_named("order-17", &json!({ "title": "x", "target": { "channels": ["no"] } })).await.expect(422);
 
-    let _ = send(&app, &key, "order-17", &hello()).await.expect(202);
+    let _ = key.push_named("order-17", &hello()).await.expect(202);
     app.stop().await;
 }
 

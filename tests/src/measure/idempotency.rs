@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use reqwest::Method;
 use serde_json::json;
 
 use super::say;
@@ -19,7 +18,7 @@ pub async fn run(rounds: usize) {
     let key = app.key().create().await;
     let (mut answered, mut in_flight) = (0, 0);
     for round in 0..rounds {
-        let (ids, waiting) = self::round(&app, &key, &format!("round-{round}")).await;
+        let (ids, waiting) = self::round(&key, &format!("round-{round}")).await;
         assert_eq!(ids.len(), 1, "round {round}: {ids:?}");
         answered += AT_ONCE - waiting;
         in_flight += waiting;
@@ -35,12 +34,9 @@ pub async fn run(rounds: usize) {
 }
 
 /// The ids that were answered, and how many were told to wait.
-async fn round(app: &App, key: &Key<'_>, name: &str) -> (BTreeSet<String>, usize) {
-    let send = async || {
-        let request = app.request(Method::POST, "/push").bearer_auth(&key.secret).header("Idempotency-Key", name);
-        app.send(request.body(json!({ "title": name }).to_string())).await
-    };
-    let answers = join_all((0..AT_ONCE).map(|_| send())).await;
+async fn round(key: &Key<'_>, name: &str) -> (BTreeSet<String>, usize) {
+    let body = json!({ "title": name });
+    let answers = join_all((0..AT_ONCE).map(|_| key.push_named(name, &body))).await;
     let (mut ids, mut waiting) = (BTreeSet::new(), 0);
     for answer in answers {
         match answer.status {
