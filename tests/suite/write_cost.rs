@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::account::Author;
 use shared::channel::{Channel, ChannelId, Channels, Slug};
-use shared::key::{Key, KeyId, Status};
+use shared::history::{Action, Event};
+use shared::key::{Key, KeyId, Limits, Overlap, Status};
 use shared::random;
 use shared::scope::Scope;
 use shared::secret::Secret;
-use shared::store::{Added, Store};
+use shared::store::{Added, Edited, Store};
 use shared::time::Timestamp;
 use tests::engine::{Engine, KEYS};
 use tests::proxy::{Fate, Proxy};
@@ -201,4 +202,28 @@ async fn a_well_formed_key_that_nobody_has_is_at_most_one_call() {
         assert_eq!(answer, Err("Unauthorized".to_owned()));
         assert!(calls.len() <= 1, "{calls:?}");
     }
+}
+
+#[tokio::test]
+async fn limits_a_rotation_and_a_new_day_cost_no_further_call_but_the_old_secret_does() {
+    let authorizer = Authorizer::start().await;
+    let admin = Engine::store(authorizer.engine.url());
+    let limits = |key: &mut Key| key.limits = Limits { per_minute: Some(60), per_day: Some(1_000) };
+    let (key, old) = authorizer.engine.add_key(&admin, limits).await;
+    let calls = async |secret: &Secret| {
+        let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+        assert_eq!(answer.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        calls.len()
+    };
+
+    // The first use of a key is its first of the day, too: the counters start with it.
+    assert_eq!(calls(&old).await, 1, "with limits, on the first request of a day");
+    let new = Secret::generate(&key.account, &key.id);
+    let overlap = Overlap::try_from(600).expect("an overlap");
+    let rotated = key.rotated(&new, overlap, random::base62(8), Timestamp::now());
+    let event = Event::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
+    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("the engine answers"), Edited::Done);
+
+    assert_eq!(calls(&new).await, 1, "after a rotation");
+    assert_eq!(calls(&old).await, 2, "with the old secret of a rotation");
 }
