@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::strict_json::Strict;
+use crate::json::Strict;
 
 /// One mistake: where it is (a JSON Pointer, RFC 6901) and what is wrong there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -141,10 +141,10 @@ impl Fields {
         let Value::Array(values) = value else {
             return Err(self.flaw(name, "is not a list"));
         };
-        if !length.contains(&values.len()) {
-            return Err(self.flaw(name, format!("has {} to {} entries", length.start(), length.end())));
+        let mut flawed = !length.contains(&values.len());
+        if flawed {
+            self.flaw(name, format!("has {} to {} entries", length.start(), length.end()));
         }
-        let mut flawed = false;
         let mut entries = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
             match read(value) {
@@ -263,6 +263,15 @@ mod tests {
                 "/extra is not a field here",
             ]
         );
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_has_its_entries_mistakes_too() {
+        let mut fields = Fields::of(r#"{"channels": ["ops", "news", 3]}"#).expect("an object");
+        assert!(fields.list("channels", 1..=2, text::<Slug>).is_err());
+        let mistakes = fields.finish().expect_err("mistakes");
+        let places: Vec<&str> = mistakes.iter().map(|mistake| mistake.pointer.as_str()).collect();
+        assert_eq!(places, ["/channels", "/channels/2"]);
     }
 
     #[test]

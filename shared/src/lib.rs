@@ -6,6 +6,7 @@ pub mod caller;
 pub mod channel;
 pub mod history;
 pub mod idempotency;
+pub mod json;
 pub mod key;
 pub mod permission;
 pub mod push;
@@ -25,7 +26,6 @@ pub mod http;
 pub mod key_fields;
 pub mod plan;
 pub mod problem;
-mod strict_json;
 pub mod wish;
 
 pub mod aws;

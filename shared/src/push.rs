@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::channel::{Channels, Slug};
+use crate::channel::{ChannelId, Channels, Slug};
+use crate::json;
 use crate::key::{KeyId, NotAnId};
 use crate::random;
 use crate::time::Timestamp;
@@ -70,7 +71,7 @@ pub struct Content {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
     /// Whatever the sender's own service worker wants to know.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::optional_object", skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
 }
 
@@ -247,6 +248,14 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// Whether a subscription belongs to it that is in these channels.
+    pub fn holds<'a>(&self, mut channels: impl Iterator<Item = &'a ChannelId>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Channels(own) => channels.any(|id| own.values().any(|own| own == id)),
+        }
+    }
+
     /// The audience as the API shows it.
     pub fn shown(&self) -> ShownAudience<'_> {
         match self {

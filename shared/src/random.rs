@@ -1,13 +1,18 @@
 //! Random names in base62, `[0-9A-Za-z]`: they need no quoting anywhere, and a double click selects them.
 
-use rand::Rng as _;
 use rand::distr::{Alphanumeric, SampleString};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
+use rand::{Rng as _, RngExt as _};
 
 /// So many base62 characters from the operating system's generator, each with the same chance.
 pub fn base62(length: usize) -> String {
     Alphanumeric.sample_string(&mut UnwrapErr(SysRng), length)
+}
+
+/// A number from 0 to this one, each with the same chance.
+pub fn up_to(most: u32) -> u32 {
+    UnwrapErr(SysRng).random_range(0..=most)
 }
 
 /// A new ULID: its first 10 characters are the moment, the other 16 are random.

@@ -27,14 +27,16 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::aws;
 use crate::config::{Config, Missing};
+use crate::random;
 
 use item::Item;
 
 pub use audience::Recipients;
 pub use authorize::Verdict;
 pub use channels::{Added, Removed};
-pub use delivery::{Claim, Finished, Outcome};
+pub use delivery::{Claim, Finished, Outcome, Waiting};
 pub use keys::Edited;
+pub use pushes::Begun;
 pub use sends::{NamedSend, SendClaim};
 pub use subscriptions::{Found, Memberships};
 
@@ -152,6 +154,33 @@ where
         _ => false,
     };
     if ours { Error::Unexpected(error.into()) } else { Error::Unavailable(error.into()) }
+}
+
+/// Sends a call again for as long as it was surely not applied because too much was asked at once, so often at most.
+async fn patiently<O, E, F>(call: impl Fn() -> F) -> Result<O, SdkError<E>>
+where
+    F: Future<Output = Result<O, SdkError<E>>>,
+    E: ProvideErrorMetadata,
+{
+    let mut repeats = 0;
+    loop {
+        match call().await {
+            Err(SdkError::ServiceError(answer)) if busy(answer.err()) && repeats < REPEATS => {
+                repeats += 1;
+                tokio::time::sleep(pause(repeats)).await;
+            }
+            sent => return sent,
+        }
+    }
+}
+
+/// So often a call that was surely not applied is repeated: for about 4 seconds in all.
+const REPEATS: u32 = 12;
+
+/// A short wait that grows, by chance a half of it or the whole: those who met each other do not meet again.
+fn pause(repeat: u32) -> Duration {
+    let most = 10 << repeat.min(6);
+    Duration::from_millis(u64::from(most / 2 + random::up_to(most / 2)))
 }
 
 /// Whether the store did not apply the call because too much was asked at once.

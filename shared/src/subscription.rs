@@ -40,7 +40,8 @@ impl PushHosts {
     /// the origins. The parts of the parsed URL are compared, never its text.
     pub fn endpoint(&self, text: &str) -> Result<Endpoint, NotAnEndpoint> {
         let url = Url::parse(text).map_err(|_| NotAnEndpoint::NotAUrl)?;
-        if text.len() > LONGEST_ENDPOINT {
+        // As it is kept: what a URL must not hold is longer there.
+        if url.as_str().len() > LONGEST_ENDPOINT {
             return Err(NotAnEndpoint::TooLong);
         }
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
@@ -279,6 +280,18 @@ mod tests {
         ] {
             assert!(hosts.endpoint(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_is_as_long_as_it_is_kept() {
+        let hosts = PushHosts::parse("fcm.googleapis.com");
+        let of = |path: &str, times| hosts.endpoint(&format!("https://fcm.googleapis.com/{}", path.repeat(times)));
+
+        let longest = of("x", LONGEST_ENDPOINT - 27).expect("2,048 bytes");
+        assert!(hosts.endpoint(longest.url().as_str()).is_ok());
+        assert_eq!(of("x", LONGEST_ENDPOINT - 26), Err(NotAnEndpoint::TooLong));
+        // Six bytes of the URL for each of these.
+        assert_eq!(of("é", 500), Err(NotAnEndpoint::TooLong));
     }
 
     #[test]

@@ -39,6 +39,12 @@ impl Timestamp {
         Self(self.0 + seconds * 1000)
     }
 
+    /// Whole seconds until a later moment, none of them cut off; 0 if it has passed.
+    pub const fn seconds_until(self, later: Self) -> i64 {
+        let millis = later.0 - self.0;
+        if millis > 0 { (millis + 999) / 1000 } else { 0 }
+    }
+
     /// The number of the UTC day, 0 on 1970-01-01.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY)

@@ -6,6 +6,7 @@ mod answer;
 mod app;
 mod calls;
 pub mod contract;
+pub mod courier;
 mod deployment;
 pub mod embedded_metrics;
 pub mod engine;

@@ -244,6 +244,10 @@ async fn accept(
     mailbox.attempts += 1;
     if let Some((status, retry_after)) = mailbox.answers.pop() {
         let mut told = answer(status, "as it was told");
+        if (300..400).contains(&status) {
+            // To itself, where it would be accepted.
+            told.1.insert("Location", format!("/push/{device}").parse().expect("a value"));
+        }
         if let Some(seconds) = retry_after {
             told.1.insert("Retry-After", seconds.parse().expect("a value"));
         }

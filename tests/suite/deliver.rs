@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
+use shared::channel::{Slug, Slugs};
+use shared::push::{Audience, Counts, Progress};
+use tests::courier::Courier;
+use tests::proxy::{Proxy, Rewrites};
 use tests::{App, Device};
 
 async fn counts(app: &App, id: &Value) -> Value {
@@ -141,6 +145,58 @@ async fn retry_after_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_what_another_was_told() {
+    let app = App::start().await;
+    let (patient, quick) = (app.push_service.device(), app.push_service.device());
+    let subscriber = app.subscriber().await;
+    for device in [&patient, &quick] {
+        subscriber.subscribe(device, &[]).await;
+    }
+    patient.answers_retry_after(429, "4");
+    quick.answers(&[503]);
+    let courier = Courier::new(&app, app.laptop().dynamodb_url());
+    let push = courier.keep(Audience::All).await;
+
+    assert!(courier.deliver(&push).await);
+    let waiting = courier.delivery.store.left_by(&courier.retry(&push)).await.expect("who waits");
+    app.delivered().await;
+
+    let seconds: Vec<i64> = waiting.iter().map(|it| push.created_at.seconds_until(it.not_before)).collect();
+    assert!(seconds.iter().any(|it| *it >= 4) && seconds.iter().any(|it| *it <= 3), "{seconds:?}");
+    assert_eq!((patient.attempts(), quick.attempts()), (2, 2), "each when its time has come");
+    let done = courier.find(&push).await.expect("the push");
+    assert_eq!((done.counts.recipients, done.counts.delivered), (2, 2));
+    let finished = done.finished_at.expect("it is done").millis() - push.created_at.millis();
+    assert!(finished >= 4_000, "{finished}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_channels_is_not_tried_again() {
+    let app = App::start().await;
+    app.channels(&["news", "ops"]).await;
+    let subscriber = app.subscriber().await;
+    let (leaves, stays) = (app.push_service.device(), app.push_service.device());
+    for device in [&leaves, &stays] {
+        subscriber.subscribe(device, &["news", "ops"]).await;
+        device.answers_retry_after(503, "2");
+    }
+    let courier = Courier::new(&app, app.laptop().dynamodb_url());
+    let ops = Slugs::from([Slug::try_from("ops".to_owned()).expect("a slug")]);
+    let ops = courier.delivery.store.resolve(&courier.account, &ops).await.expect("a read").expect("the channel");
+    let push = courier.keep(Audience::Channels(ops)).await;
+
+    assert!(courier.deliver(&push).await, "the first attempt");
+    subscriber.subscribe(&leaves, &["news"]).await;
+    app.delivered().await;
+
+    assert_eq!((leaves.attempts(), stays.attempts()), (1, 2));
+    let expected = Counts { recipients: 2, delivered: 1, gone: 1, failed: 0 };
+    assert_eq!(courier.find(&push).await.expect("the push").counts, expected);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_sender_asks_for_reaches_the_push_service() {
     let app = App::start().await;
     let device = app.push_service.device();
@@ -228,25 +284,43 @@ async fn the_task_of_a_killed_function_is_taken_over_with_the_page_that_it_noted
     let app = App::start().await;
     let (first, second) = (app.push_service.device(), app.push_service.device());
     let subscriber = app.subscriber().await;
-    let noted = subscriber.subscribe(&first, &[]).await;
-    let key = app.key().create().await;
-    let accepted = key.push(&json!({ "title": "Once" })).await.expect(202).json();
-    app.delivered().await;
-    // The state that a function leaves which is killed after it noted its page: a claim without an end, long ago.
-    let (pk, text) = (format!("acme#{}", accepted["id"].as_str().expect("an id")), AttributeValue::S);
-    let claim = app.laptop().dynamodb().update_item().table_name("PushesTable");
-    let claim = claim.key("pk", text(pk)).key("sk", text("0#0".to_owned()));
-    let claim = claim.update_expression("SET lease_ends = :past, page = :page, more = :no REMOVE finished_at");
-    let claim = claim.expression_attribute_values(":no", AttributeValue::Bool(false));
-    let claim = claim.expression_attribute_values(":past", AttributeValue::N("0".to_owned()));
-    let claim = claim.expression_attribute_values(":page", AttributeValue::L(vec![text(noted)]));
-    claim.send().await.expect("an update");
+    subscriber.subscribe(&first, &[]).await;
+    let (wire, mut held) = Proxy::hold(app.laptop().dynamodb_url(), Rewrites::NONE).await;
+    let (killed, sound) = (Courier::new(&app, &wire.url()), Courier::new(&app, app.laptop().dynamodb_url()));
+    let push = sound.keep(Audience::All).await;
+
+    let until_noted = async {
+        loop {
+            let attempt = held.recv().await.expect("an attempt");
+            let reply = wire.apply(&attempt.sent).await;
+            let noted = attempt.sent.request["UpdateExpression"] == "SET page = :page, more = :more";
+            attempt.answer(reply);
+            if noted {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        _ = killed.deliver(&push) => unreachable!("it is killed before it ends"),
+        () = until_noted => {}
+    }
     subscriber.subscribe(&second, &[]).await;
+    assert!(!sound.deliver(&push).await, "its claim still holds");
+    // It is over: the lease ended long ago.
+    let text = AttributeValue::S;
+    let claim = app.laptop().dynamodb().update_item().table_name("PushesTable");
+    let claim = claim.key("pk", text(format!("acme#{}", push.id.as_str()))).key("sk", text("0#0".to_owned()));
+    let claim = claim.update_expression("SET lease_ends = :past");
+    let claim = claim.expression_attribute_values(":past", AttributeValue::N("0".to_owned()));
+    claim.send().await.expect("an update");
 
-    let task = json!({ "account": "acme", "push": accepted["id"], "page": 0, "after": null, "attempt": 0 });
-    app.laptop().enqueue(&task.to_string()).await;
-    app.delivered().await;
+    assert!(sound.deliver(&push).await);
 
-    assert_eq!((first.attempts(), second.attempts()), (2, 0), "who came later is on no page of it");
+    assert_eq!((first.attempts(), second.attempts()), (1, 0), "who came later is on no page of it");
+    let push = sound.find(&push).await.expect("the push");
+    assert_eq!(
+        (push.progress, push.counts),
+        (Progress::Done, Counts { recipients: 1, delivered: 1, gone: 0, failed: 0 })
+    );
     app.stop().await;
 }

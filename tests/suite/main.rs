@@ -23,6 +23,7 @@ mod lost_results;
 mod metrics;
 mod missing_context;
 mod named_sends;
+mod odd_events;
 mod outages;
 mod push_content;
 mod read_pushes;

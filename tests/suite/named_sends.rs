@@ -86,6 +86,8 @@ async fn a_name_has_1_to_255_visible_characters_and_stands_once() {
     for wrong in ["", "a b", &"x".repeat(256)] {
         let answer = key.push_named(wrong, &hello()).await;
         assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{wrong:?}");
+        let dry_run = key.push_named(wrong, &json!({ "title": "Hello", "dry_run": true })).await;
+        assert_eq!(dry_run.refusal(), (400, "invalid_parameter".to_owned()), "{wrong:?}");
     }
     let twice = app.request(Method::POST, "/push").bearer_auth(&key.secret);
     let twice = twice.header("Idempotency-Key", "a").header("Idempotency-Key", "b").body(hello().to_string());

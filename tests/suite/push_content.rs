@@ -1,5 +1,6 @@
 //! What a push may say and how large it may be, every mistake named.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{App, Key, shown};
 
@@ -137,5 +138,25 @@ async fn each_field_of_a_push_has_its_limits() {
             assert_eq!(key.push(&with(&bad)).await.expect(400).places(), [format!("/{field}")], "{bad}");
         }
     }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_arrives_as_it_was_sent_whatever_its_fields_are_called() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+    let data = r#"{"a":{"$serde_json::private::RawValue":"not JSON"},"b":{"$serde_json::private::Number":"x"},"n":4.8280000000000003e-26}"#;
+
+    let request = app.request(Method::POST, "/push").bearer_auth(&key.secret);
+    let request = request.body(format!(r#"{{"title":"Hello","data":{data}}}"#));
+    let accepted = app.send(request).await.expect(202).json();
+    app.delivered().await;
+
+    let plaintext = format!(r#"{{"id":{},"title":"Hello","data":{data}}}"#, accepted["id"]);
+    assert_eq!(device.received().iter().map(|push| &push.plaintext).collect::<Vec<_>>(), [&plaintext]);
+    let pushes = app.admin().await.get("/pushes").await.expect(200).json();
+    assert_eq!(pushes["pushes"][0]["status"], "done", "{pushes}");
     app.stop().await;
 }

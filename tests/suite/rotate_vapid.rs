@@ -6,17 +6,10 @@ use std::process::Command;
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
-use deliver::{Delivery, Sender};
 use serde_json::{Value, json};
-use shared::account::Account;
-use shared::key::KeyId;
-use shared::push::{Audience, Counts, Progress, Push, PushId, Ttl, Urgency};
-use shared::queue::Queue;
-use shared::store::Store;
-use shared::subscription::PushHosts;
-use shared::task::Task;
+use shared::push::Audience;
 use shared::time::Timestamp;
-use shared::vapid_secret::VapidSecret;
+use tests::courier::Courier;
 use tests::{App, Device, Key};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -132,41 +125,16 @@ async fn a_subscription_that_was_noted_with_the_wrong_key_is_reached_with_the_ri
 }
 
 /// A delivery that read the secret now, and would keep it for its five minutes.
-async fn delivery(app: &App) -> Delivery {
-    let config = app.laptop().config(app.laptop().dynamodb_url());
-    let hosts = PushHosts::parse(&format!("http://{}", app.push_service.address()));
-    let delivery = Delivery {
-        store: Store::connect(&config).expect("a store"),
-        queue: Queue::connect(&config).expect("a queue"),
-        vapid: VapidSecret::connect(&config).expect("a secret"),
-        sender: Sender::new(hosts, "mailto:tests@example.com".to_owned()).expect("a sender"),
-    };
-    delivery.vapid.keys(Timestamp::now()).await.expect("keys");
-    delivery
+async fn courier(app: &App) -> Courier {
+    let courier = Courier::new(app, app.laptop().dynamodb_url());
+    courier.delivery.vapid.keys(Timestamp::now()).await.expect("keys");
+    courier
 }
 
 /// Lets this delivery do a send of its own, which the running product knows nothing of.
-async fn deliver(app: &App, delivery: &Delivery) -> Value {
-    let account = Account::try_from("acme".to_owned()).expect("an account");
-    let (now, text) = (Timestamp::now(), r#"{"title": "Hello"}"#);
-    let push = Push {
-        id: PushId::generate(now),
-        key: KeyId::generate(now),
-        content: serde_json::from_str(text).expect("content"),
-        audience: Audience::All,
-        ttl: Ttl::default(),
-        urgency: Urgency::default(),
-        topic: None,
-        request_id: "a-request".to_owned(),
-        created_at: now,
-        finished_at: None,
-        progress: Progress::Queued,
-        counts: Counts::default(),
-    };
-    delivery.store.add_push(&account, &push).await.expect("a push");
-    let task = serde_json::to_string(&Task::first(&account, &push.id)).expect("a task");
-    let event = json!({ "Records": [{ "messageId": "m", "body": task }] });
-    assert_eq!(deliver::handle(delivery, event).await, json!({ "batchItemFailures": [] }));
+async fn deliver(app: &App, courier: &Courier) -> Value {
+    let push = courier.keep(Audience::All).await;
+    assert!(courier.deliver(&push).await);
     counts(app, &json!({ "id": push.id })).await
 }
 
@@ -174,7 +142,7 @@ async fn deliver(app: &App, delivery: &Delivery) -> Value {
 async fn a_delivery_that_runs_during_a_rotation_reads_the_secret_again_when_it_meets_a_new_key() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
-    let running = delivery(&app).await;
+    let running = courier(&app).await;
 
     for seed in ["b", "c"] {
         rotate(&app, seed).await;
@@ -194,7 +162,7 @@ async fn a_delivery_that_runs_during_a_rotation_reads_the_secret_again_when_it_m
 async fn a_delivery_whose_every_signature_is_refused_reads_the_secret_again() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
-    let running = delivery(&app).await;
+    let running = courier(&app).await;
     // Noted with the old key by a function that did not know of the rotation yet; made with the new one.
     let device = app.push_service.device();
     subscriber.subscribe(&device, &[]).await;

@@ -4,13 +4,23 @@ use std::collections::HashMap;
 
 use local::functions::{Handler, in_process};
 use serde_json::{Value, json};
+use shared::push::{Audience, Progress};
+use shared::store::Begun;
+use tests::courier::Courier;
+use tests::proxy::{Proxy, Rewrites};
 use tests::{App, Key};
 
-/// `send-push` with its own role, and this queue.
+/// `send-push` with its own role, and this queue at the laptop's own address.
 fn send_push(app: &App, queue: &str) -> Handler {
+    send_push_over(app, app.laptop().queue_url(), queue)
+}
+
+/// `send-push` with its own role, and this queue behind this address.
+fn send_push_over(app: &App, address: &str, queue: &str) -> Handler {
     let mut functions: HashMap<String, Handler> = in_process(|function| {
         let mut environment = app.laptop().environment(app.laptop().dynamodb_url());
         environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.to_owned());
+        environment.insert("AWS_ENDPOINT_URL_SQS".to_owned(), address.to_owned());
         environment.insert("QUEUE_URL".to_owned(), format!("{}/000000000000/{queue}", app.laptop().queue_url()));
         environment
     });
@@ -67,6 +77,86 @@ async fn a_named_push_is_taken_over_at_once_by_whoever_repeats_it() {
 
     assert_eq!((status, &repeated), (json!(202), &taken_over));
     assert_eq!((kept.len(), &kept[0]["id"]), (1, &taken_over["id"]), "the push that was kept goes on");
+    let since = |push: &Value| push["created_at"].as_str().expect("a moment").to_owned();
+    assert!(since(&kept[0]) < since(&taken_over), "its time begins when it is accepted");
+    assert_eq!(since(&pushes(&app).await[0]), since(&taken_over));
     assert_eq!(device.received().len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_on_its_way_although_the_queue_never_said_so_is_accepted() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let key = app.key().create().await;
+    let (silent, mut held) = Proxy::hold(app.laptop().queue_url(), Rewrites::NONE).await;
+    let function = send_push_over(&app, &silent.url(), "PushQueue");
+
+    let queue = async {
+        while let Some(attempt) = held.recv().await {
+            silent.apply(&attempt.sent).await;
+            app.delivered().await;
+            // Never answered.
+            drop(attempt);
+        }
+    };
+    let (status, body) = tokio::select! {
+        answered = send(&function, &key, None) => answered,
+        () = queue => unreachable!("the wire is there"),
+    };
+
+    assert_eq!(status, 202, "{body}");
+    let kept = pushes(&app).await;
+    assert_eq!((kept.len(), &kept[0]["id"], &kept[0]["status"]), (1, &body["id"], &json!("done")));
+    assert_eq!(device.attempts(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_begins_after_its_push_was_taken_back_sends_nothing() {
+    let app = App::start().await;
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &[]).await;
+    let (wire, mut held) = Proxy::hold(app.laptop().dynamodb_url(), Rewrites::NONE).await;
+    let (courier, sender) = (Courier::new(&app, &wire.url()), Courier::new(&app, app.laptop().dynamodb_url()));
+    let push = sender.keep(Audience::All).await;
+
+    let deciding = async {
+        let mut begun = None;
+        while let Some(attempt) = held.recv().await {
+            if attempt.sent.request["UpdateExpression"] == "SET progress = :sending" {
+                // Read, claimed, and about to begin: now whoever sent it gives it up.
+                begun = Some(sender.delivery.store.forget_push(&sender.account, &push.id).await.expect("an answer"));
+            }
+            let reply = wire.apply(&attempt.sent).await;
+            attempt.answer(reply);
+            if begun.is_some() {
+                break;
+            }
+        }
+        begun
+    };
+    let (done, begun) = tokio::join!(courier.deliver(&push), deciding);
+
+    assert_eq!((done, begun), (false, Some(Begun::NotYet)));
+    assert!(sender.deliver(&push).await, "the message comes again, and there is nothing to do");
+    assert!(sender.find(&push).await.is_none());
+    assert_eq!(device.attempts(), 0);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_delivery_has_begun_is_not_taken_back() {
+    let app = App::start().await;
+    let courier = Courier::new(&app, app.laptop().dynamodb_url());
+    let push = courier.keep(Audience::All).await;
+
+    assert!(courier.deliver(&push).await);
+
+    let store = &courier.delivery.store;
+    assert_eq!(store.forget_push(&courier.account, &push.id).await.expect("an answer"), Begun::Yes);
+    assert_eq!(store.keep_push(&courier.account, &push).await.expect("an answer"), Begun::Yes);
+    assert_eq!(courier.find(&push).await.expect("the push").progress, Progress::Done);
     app.stop().await;
 }

@@ -1,8 +1,8 @@
 //! The plug: `authorizer` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::log;
 use shared::store::Store;
 
@@ -13,8 +13,8 @@ async fn main() -> Result<(), Error> {
     let store = &Store::connect(&config)?;
     store.prime().await;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(authorizer::handle(store, event.payload).await?)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
+        Ok::<_, Error>(authorizer::handle(store, event.payload.0).await?)
     }))
     .await
 }

@@ -2,8 +2,8 @@
 
 use deliver::{Delivery, Sender};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::log;
 use shared::queue::Queue;
 use shared::store::Store;
@@ -22,8 +22,8 @@ async fn main() -> Result<(), Error> {
         sender: Sender::new(hosts, config.required("VAPID_SUBJECT")?.to_owned())?,
     };
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(deliver::handle(delivery, event.payload).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
+        Ok::<_, Error>(deliver::handle(delivery, event.payload.0).await)
     }))
     .await
 }

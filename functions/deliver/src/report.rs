@@ -34,8 +34,8 @@ impl<'a> Report<'a> {
         self.push = Some(push.clone());
     }
 
-    /// What the push services said, and what follows from it.
-    pub(crate) fn sent(&mut self, answers: &[(usize, Answered)], outcome: &Outcome) {
+    /// What the push services said, and what follows from it: so many of them are tried again.
+    pub(crate) fn sent(&mut self, answers: &[(usize, Answered)], outcome: &Outcome, retried: usize) {
         let mut same: BTreeMap<_, (u64, u64)> = BTreeMap::new();
         for (_, answered) in answers {
             let kind = (answered.host.as_deref(), answered.status, answered.outcome);
@@ -52,7 +52,7 @@ impl<'a> Report<'a> {
             gone: Some(outcome.counts.gone),
             failed: Some(outcome.counts.failed),
             signature_refused: Some(refused as u64),
-            retried: Some(outcome.retry.len() as u64),
+            retried: Some(retried as u64),
             ..Counts::default()
         };
     }

@@ -151,8 +151,8 @@ impl Sender {
         match request.body(body).send().await {
             Ok(response) => {
                 let (status, retry_after) = (response.status(), retry_after(response.headers(), now));
-                read_a_little(response).await;
-                (meaning(status, retry_after), Some(status.as_u16()))
+                let said = read_a_little(response).await;
+                (meaning(status, retry_after, &said), Some(status.as_u16()))
             }
             Err(error) => {
                 tracing::debug!(request_id = push.request_id, cause = chain(&error.without_url()), "no answer");
@@ -184,8 +184,10 @@ impl Sender {
 }
 
 /// What a push service's status means. Only 404 and 410 say that a subscription is no more: an outage removes nobody.
-fn meaning(status: StatusCode, retry_after: Option<u32>) -> Answer {
+fn meaning(status: StatusCode, retry_after: Option<u32>, said: &[u8]) -> Answer {
     match status.as_u16() {
+        // Apple's word for a subscription that was made with another key of ours; others say 401 or 403.
+        400 if String::from_utf8_lossy(said).contains("VapidPkHashMismatch") => Answer::SignatureRefused,
         200..=299 => Answer::Delivered,
         404 | 410 => Answer::Gone,
         429 | 500..=599 => Answer::Later(retry_after),
@@ -215,14 +217,16 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
     u32::try_from((date.as_second() - now.seconds()).max(0)).ok()
 }
 
-async fn read_a_little(mut response: reqwest::Response) {
-    let mut read = 0;
+/// What an answer says, or its beginning.
+async fn read_a_little(mut response: reqwest::Response) -> Vec<u8> {
+    let mut said = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        read += chunk.len();
-        if read > LONGEST_ANSWER {
-            return;
+        said.extend_from_slice(&chunk);
+        if said.len() > LONGEST_ANSWER {
+            break;
         }
     }
+    said
 }
 
 #[cfg(test)]
@@ -247,8 +251,15 @@ mod tests {
             (503, Answer::Later(Some(7))),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(meaning(status, Some(7)), expected, "{status}");
+            assert_eq!(meaning(status, Some(7), b"VAPID"), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn a_key_that_a_subscription_was_not_made_with_is_a_wrong_signature_however_it_is_said() {
+        let said = br#"{"reason":"VapidPkHashMismatch"}"#;
+        assert_eq!(meaning(StatusCode::BAD_REQUEST, None, said), Answer::SignatureRefused);
+        assert_eq!(meaning(StatusCode::NOT_FOUND, None, said), Answer::Gone);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use shared::push::{Counts, Push};
 use shared::queue::LONGEST_DELAY;
 use shared::random;
-use shared::store::Outcome;
+use shared::store::{Outcome, Waiting};
 use shared::subscription::SubscriptionId;
 use shared::time::Timestamp;
 
@@ -18,9 +18,16 @@ pub(crate) struct Tally {
     pub(crate) counts: Counts,
     /// Who is to be tried again, each not before so many seconds.
     later: Vec<(SubscriptionId, u32)>,
+    /// Who was to wait longer than until now.
+    waiting: Vec<Waiting>,
 }
 
 impl Tally {
+    /// Nothing yet, but for those who wait.
+    pub(crate) fn of(waiting: Vec<Waiting>) -> Self {
+        Self { waiting, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, id: &SubscriptionId, answer: Answer) {
         match answer {
             Answer::Delivered => self.counts.delivered += 1,
@@ -30,26 +37,33 @@ impl Tally {
         }
     }
 
-    /// Those who can be tried again before the push's time is over are; the first repeat is never too late.
-    pub(crate) fn outcome(mut self, push: &Push, attempt: u32, now: Timestamp) -> Outcome {
-        let backoff = backoff(attempt);
+    /// Those who can be tried again before the push's time is over are; the first repeat is never too late. The next attempt
+    /// begins when the first of them may be tried: nobody waits for what another was told.
+    pub(crate) fn outcome(self, push: &Push, attempt: u32, now: Timestamp) -> Outcome {
+        let Self { mut counts, later, waiting: mut retry } = self;
+        let soonest = now.plus_seconds(i64::from(backoff(attempt)));
         let try_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(LONGEST_TRY));
-        let in_time = |after: u32| attempt == 0 || now.plus_seconds(i64::from(after.max(backoff))) <= try_until;
-        let all = self.later.len();
-        self.later.retain(|(_, after)| in_time(*after));
-        self.counts.failed += (all - self.later.len()) as u64;
-        let delay = self.later.iter().map(|(_, after)| *after).fold(backoff, u32::max).min(LONGEST_DELAY);
-        let retry = self.later.into_iter().map(|(id, _)| id).collect();
+        for (id, after) in later {
+            let not_before = now.plus_seconds(i64::from(after)).max(soonest);
+            if not_before <= try_until {
+                retry.push(Waiting { id, not_before });
+            } else if attempt == 0 {
+                retry.push(Waiting { id, not_before: soonest.max(try_until) });
+            } else {
+                counts.failed += 1;
+            }
+        }
+        let next = retry.iter().map(|waiting| waiting.not_before).min().unwrap_or(now);
+        let delay = u32::try_from(now.seconds_until(next)).unwrap_or_default().min(LONGEST_DELAY);
 
-        Outcome { counts: self.counts, last_page: false, retry, delay }
+        Outcome { counts, last_page: false, retry, delay }
     }
 }
 
 /// Seconds before the next attempt: twice as many each time, and by chance up to half as many more.
 fn backoff(attempt: u32) -> u32 {
-    let seconds = 1u32 << attempt.min(9);
-    let chance = u32::from(random::base62(1).as_bytes()[0]) % (seconds / 2 + 1);
-    seconds + chance
+    let seconds = 1 << attempt.min(9);
+    seconds + random::up_to(seconds / 2)
 }
 
 #[cfg(test)]
@@ -107,7 +121,42 @@ mod tests {
 
         let outcome = tally.outcome(&push(600), 1, Timestamp::from_millis(300_000));
 
-        assert_eq!((outcome.retry.len(), outcome.counts.failed, outcome.delay), (2, 1, 30));
+        assert_eq!((outcome.retry.len(), outcome.counts.failed), (2, 1));
+        assert!((2..=3).contains(&outcome.delay), "{outcome:?}");
+    }
+
+    #[test]
+    fn nobody_waits_for_what_another_was_told() {
+        let ids = ["0", "1", "2"].map(|digit| SubscriptionId::try_from(digit.repeat(32)).expect("an id"));
+        let still = Waiting { id: ids[2].clone(), not_before: Timestamp::from_millis(200_000) };
+        let mut tally = Tally::of(vec![still.clone()]);
+        tally.add(&ids[0], Answer::Later(Some(900)));
+        tally.add(&ids[1], Answer::Later(None));
+
+        let outcome = tally.outcome(&push(86_400), 2, Timestamp::from_millis(100_000));
+
+        let when = |id: &SubscriptionId| {
+            outcome.retry.iter().find(|it| it.id == *id).expect("it is tried again").not_before.millis()
+        };
+        assert_eq!((when(&ids[0]), when(&ids[2])), (1_000_000, 200_000));
+        assert!((104_000..=106_000).contains(&when(&ids[1])), "{outcome:?}");
+        assert!((4..=6).contains(&outcome.delay), "{outcome:?}");
+    }
+
+    #[test]
+    fn the_first_repeat_is_before_the_end_whatever_a_push_service_says() {
+        let outcome = after_one_later(300, 0, 10, Some(900));
+        assert_eq!((outcome.retry[0].not_before, outcome.delay), (Timestamp::from_millis(300_000), 290));
+    }
+
+    #[test]
+    fn repeats_come_by_chance_up_to_half_as_late_again() {
+        for attempt in [0, 3, 9, 40] {
+            let least = 1 << attempt.min(9);
+            let drawn: Vec<u32> = (0..200).map(|_| backoff(attempt)).collect();
+            assert!(drawn.iter().all(|seconds| (least..=least + least / 2).contains(seconds)), "{drawn:?}");
+            assert!(attempt == 0 || drawn.iter().any(|seconds| *seconds != drawn[0]), "{drawn:?}");
+        }
     }
 
     #[test]

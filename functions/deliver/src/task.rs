@@ -10,7 +10,8 @@ use shared::http::chain;
 use shared::problem::Problem;
 use shared::push::{self, Audience, Push};
 use shared::random;
-use shared::store::{self, Claim, Finished, Found, Outcome, Recipients, Store};
+use shared::store::{self, Claim, Finished, Found, Outcome, Recipients, Store, Waiting};
+use shared::subscription::SubscriptionId;
 use shared::task::Task;
 use shared::time::Timestamp;
 use shared::vapid::VapidKeys;
@@ -63,8 +64,8 @@ pub(crate) async fn carry_out(delivery: &Delivery, task: &Task, report: &mut Rep
             outcome
         }
         Claim::Ours(noted) => {
-            let page = page(delivery, task, &push.audience, &owner, noted).await?;
-            let Sent { outcome, gone } = Box::pin(send(delivery, task, &push, page, report)).await?;
+            let turn = turn(delivery, task, &push.audience, &owner, noted, now).await?;
+            let Sent { outcome, gone } = Box::pin(send(delivery, task, &push, turn, report)).await?;
             report.outcome = if outcome.retry.is_empty() { "done" } else { "retry" };
             if finish(store, task, &owner, &outcome).await? == Finished::TakenOver {
                 // Or it is our own, whose answer was lost: then the message comes again and finds it done.
@@ -95,18 +96,28 @@ async fn finish(store: &Store, task: &Task, owner: &str, outcome: &Outcome) -> R
     }
 }
 
-/// Whom the task is for: the page that the claim notes, or a new one that it notes from now on. If another follows, its task
-/// is on the queue.
-async fn page(
+/// Whose turn it is with a task.
+struct Turn {
+    ids: Vec<SubscriptionId>,
+    /// Those whom a push service wants to wait longer. They are left to the next attempt.
+    waiting: Vec<Waiting>,
+    last_page: bool,
+}
+
+/// Whose turn it is: at first the page that the claim notes, or a new one that it notes from now on; later those whom the
+/// attempt before left. If another page follows, its task is on the queue.
+async fn turn(
     delivery: &Delivery,
     task: &Task,
     audience: &Audience,
     owner: &str,
     noted: Option<Recipients>,
-) -> Result<Recipients, NotDone> {
+    now: Timestamp,
+) -> Result<Turn, NotDone> {
     let store = &delivery.store;
     if task.attempt > 0 {
-        return Ok(Recipients { ids: store.left_by(task).await?, more: false });
+        let (due, waiting): (Vec<_>, _) = store.left_by(task).await?.into_iter().partition(|it| it.not_before <= now);
+        return Ok(Turn { ids: due.into_iter().map(|it| it.id).collect(), waiting, last_page: false });
     }
     let page = if let Some(page) = noted {
         page
@@ -117,14 +128,15 @@ async fn page(
         }
         page
     };
-    if task.page == 0 {
-        store.start_push(&task.account, &task.push).await?;
+    // Forgotten since it was read, or ended by somebody else: the message comes again and finds which.
+    if task.page == 0 && !store.start_push(&task.account, &task.push).await? {
+        return Err(NotDone::Taken);
     }
     if page.more {
         let next = Task { page: task.page + 1, after: page.ids.last().cloned(), ..task.clone() };
         delivery.queue.put(&next, 0).await?;
     }
-    Ok(page)
+    Ok(Turn { ids: page.ids, waiting: Vec::new(), last_page: !page.more })
 }
 
 /// What was sent: the results, and the subscriptions that are no more.
@@ -133,18 +145,21 @@ struct Sent {
     gone: Vec<Found>,
 }
 
-/// Sends to the recipients of a task.
+/// Sends to those whose turn it is.
 async fn send(
     delivery: &Delivery,
     task: &Task,
     push: &Push,
-    page: Recipients,
+    turn: Turn,
     report: &mut Report<'_>,
 ) -> Result<Sent, NotDone> {
-    let found = delivery.store.subscriptions(&task.account, &page.ids).await?;
+    let mut found = delivery.store.subscriptions(&task.account, &turn.ids).await?;
+    // It may have left the channels since it was found in them.
+    found.retain(|found| push.audience.holds(found.memberships.keys()));
     let answers = answers(delivery, push, &found).await?;
 
-    let (mut tally, mut gone) = (Tally::default(), Vec::new());
+    let already_waiting = turn.waiting.len();
+    let (mut tally, mut gone) = (Tally::of(turn.waiting), Vec::new());
     for (index, Answered { answer, .. }) in &answers {
         tally.add(&found[*index].subscription.id, *answer);
         if *answer == Answer::Gone {
@@ -154,12 +169,12 @@ async fn send(
     let first_attempt = task.attempt == 0;
     // Who unsubscribed between two attempts is gone; who did so before the first was no recipient.
     if !first_attempt {
-        tally.counts.gone += (page.ids.len() - found.len()) as u64;
+        tally.counts.gone += (turn.ids.len() - found.len()) as u64;
     }
     let mut outcome = tally.outcome(push, task.attempt, Timestamp::now());
     outcome.counts.recipients = if first_attempt { found.len() as u64 } else { 0 };
-    outcome.last_page = first_attempt && !page.more;
-    report.sent(&answers, &outcome);
+    outcome.last_page = turn.last_page;
+    report.sent(&answers, &outcome, outcome.retry.len() - already_waiting);
 
     Ok(Sent { outcome, gone })
 }

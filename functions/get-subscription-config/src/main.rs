@@ -1,8 +1,8 @@
 //! The plug: `get-subscription-config` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::vapid_secret::VapidSecret;
 use shared::{http, log};
 
@@ -12,9 +12,9 @@ async fn main() -> Result<(), Error> {
     log::start(config);
     let vapid = &VapidSecret::connect(config)?;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
         let handle = |request| get_subscription_config::handle(vapid, request);
-        Ok::<_, Error>(http::serve(event.payload, config, handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
     }))
     .await
 }

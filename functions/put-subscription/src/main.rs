@@ -1,8 +1,8 @@
 //! The plug: `put-subscription` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::store::Store;
 use shared::subscription::PushHosts;
 use shared::vapid_secret::VapidSecret;
@@ -16,9 +16,9 @@ async fn main() -> Result<(), Error> {
     let vapid = &VapidSecret::connect(config)?;
     let hosts = &PushHosts::parse(config.required("PUSH_HOSTS")?);
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
         let handle = |request| put_subscription::handle(store, vapid, hosts, request);
-        Ok::<_, Error>(http::serve(event.payload, config, handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
     }))
     .await
 }

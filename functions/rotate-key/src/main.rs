@@ -1,8 +1,8 @@
 //! The plug: `rotate-key` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::store::Store;
 use shared::{http, log};
 
@@ -12,8 +12,8 @@ async fn main() -> Result<(), Error> {
     log::start(config);
     let store = &Store::connect(config)?;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(http::serve(event.payload, config, |request| rotate_key::handle(store, request)).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
+        Ok::<_, Error>(http::serve(event.payload.0, config, |request| rotate_key::handle(store, request)).await)
     }))
     .await
 }

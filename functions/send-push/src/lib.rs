@@ -10,7 +10,7 @@ use shared::plan::{Outlook, Plan};
 use shared::problem::Problem;
 use shared::push::{self, Counts, Progress, Push, PushId, ShownAudience};
 use shared::queue::Queue;
-use shared::store::Store;
+use shared::store::{Begun, Store};
 use shared::task::Task;
 use shared::time::Timestamp;
 use shared::wish::Wish;
@@ -37,6 +37,7 @@ struct DryRun<'a> {
 pub async fn handle(store: &Store, queue: &Queue, request: Request) -> Result<Reply, Problem> {
     let now = Timestamp::now();
     let caller = http::caller(&request)?;
+    let name: Option<IdempotencyKey> = request.header_as("Idempotency-Key")?;
     let Wish { content, requested, ttl, urgency, topic, dry_run } = Wish::read(&request)?;
     let id = PushId::generate(now);
     let plan = Plan::make(store, &caller.account, &caller.scope, requested.as_ref(), &content, &id).await?;
@@ -59,23 +60,34 @@ pub async fn handle(store: &Store, queue: &Queue, request: Request) -> Result<Re
         progress: Progress::Queued,
         counts: Counts::default(),
     };
-    match request.header_as::<IdempotencyKey>("Idempotency-Key")? {
+    match name {
         None => accept(store, queue, &caller, &push).await?,
         Some(name) => return send_named(store, queue, &caller, &name, request.body(), push, now).await,
     }
     Ok(accepted(&push))
 }
 
-/// Keeps a push and brings it to the queue. If the queue does not take it, it is as if it had never been.
+/// Keeps a push and brings it to the queue. If that fails, it is as if it had never been; unless the queue took it without
+/// saying so, and its delivery has begun.
 async fn accept(store: &Store, queue: &Queue, caller: &Caller, push: &Push) -> Result<(), Problem> {
-    store.add_push(&caller.account, push).await?;
-    if let Err(error) = queue.put(&Task::first(&caller.account, &push.id), 0).await {
-        if let Err(also) = store.forget_push(&caller.account, &push.id).await {
-            tracing::warn!(push = push.id.as_str(), cause = http::chain(&also), "a push stays queued for ever");
+    let Err(problem) = keep_and_queue(store, queue, caller, push).await else { return Ok(()) };
+    match store.forget_push(&caller.account, &push.id).await {
+        Ok(Begun::Yes) => return Ok(()),
+        Ok(Begun::NotYet) => {}
+        Err(also) => {
+            tracing::warn!(push = push.id.as_str(), cause = http::chain(&also), "a push may stay queued for ever");
         }
-        return Err(error.into());
     }
-    Ok(())
+    Err(problem)
+}
+
+/// Keeps a push and brings it to the queue, if its delivery has not begun.
+async fn keep_and_queue(store: &Store, queue: &Queue, caller: &Caller, push: &Push) -> Result<Begun, Problem> {
+    let begun = store.keep_push(&caller.account, push).await?;
+    if begun == Begun::NotYet {
+        queue.put(&Task::first(&caller.account, &push.id), 0).await?;
+    }
+    Ok(begun)
 }
 
 /// The answer to a push that is kept and queued.

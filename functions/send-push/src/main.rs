@@ -1,8 +1,8 @@
 //! The plug: `send-push` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
 use shared::config::Config;
+use shared::json::Json;
 use shared::queue::Queue;
 use shared::store::Store;
 use shared::{http, log};
@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
     let store = &Store::connect(config)?;
     let queue = &Queue::connect(config)?;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(http::serve(event.payload, config, |request| send_push::handle(store, queue, request)).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
+        Ok::<_, Error>(http::serve(event.payload.0, config, |request| send_push::handle(store, queue, request)).await)
     }))
     .await
 }

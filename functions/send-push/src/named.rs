@@ -4,10 +4,9 @@ use shared::caller::Caller;
 use shared::http::{self, Reply};
 use shared::idempotency::{Fingerprint, IdempotencyKey};
 use shared::problem::Problem;
-use shared::push::Push;
+use shared::push::{Push, PushId};
 use shared::queue::Queue;
-use shared::store::{NamedSend, SendClaim, Store};
-use shared::task::Task;
+use shared::store::{Begun, NamedSend, SendClaim, Store};
 use shared::time::Timestamp;
 
 /// Answers 202 with the push of this name, which is this one if there was none.
@@ -24,35 +23,38 @@ pub(crate) async fn send_named(
     let send = NamedSend { account: &caller.account, key: &caller.key, name, fingerprint: &fingerprint };
     let push = match store.claim_send(send, &push.id, now).await? {
         SendClaim::Ours => push,
-        // The one before may have kept it already, or not.
-        SendClaim::TakenOver(id) => match store.push(&caller.account, &id, now).await? {
-            Some(kept) => kept,
-            None => Push { id, ..push },
-        },
+        // Its time begins now: whoever had it before did not get it accepted.
+        SendClaim::TakenOver(id) => Push { id, ..push },
         SendClaim::Sent(id) => {
-            let first = store.push(&caller.account, &id, now).await?;
-            let first = first.ok_or_else(|| Problem::internal("a named send has no push"))?;
+            let first = kept(store, caller, &id, now).await?;
             return Ok(crate::accepted(&first).header("Idempotency-Replayed", "true"));
         }
         SendClaim::Another => return Err(Problem::SendMismatch),
         SendClaim::InFlight(retry_after) => return Err(Problem::SendInFlight { retry_after }),
     };
 
-    if let Err(problem) = keep_and_queue(store, queue, caller, &push).await {
-        // Whoever repeats it need not wait. If this fails too, he waits until the claim is over.
-        if let Err(error) = store.release_send(send).await {
-            tracing::warn!(push = push.id.as_str(), cause = http::chain(&error), "a named send stays claimed");
+    let begun = match crate::keep_and_queue(store, queue, caller, &push).await {
+        Ok(begun) => begun,
+        Err(problem) => {
+            // Whoever repeats it need not wait. If this fails too, he waits until the claim is over.
+            if let Err(error) = store.release_send(send).await {
+                tracing::warn!(push = push.id.as_str(), cause = http::chain(&error), "a named send stays claimed");
+            }
+            return Err(problem);
         }
-        return Err(problem);
-    }
+    };
     if let Err(error) = store.note_sent(send).await {
         // It is on its way. A repeat takes it over and queues it again, which a delivery notices.
         tracing::warn!(push = push.id.as_str(), cause = http::chain(&error), "a named send is not noted as sent");
     }
-    Ok(crate::accepted(&push))
+    Ok(crate::accepted(&match begun {
+        Begun::NotYet => push,
+        // Whoever had it before did get it to the queue, and was not told.
+        Begun::Yes => kept(store, caller, &push.id, now).await?,
+    }))
 }
 
-async fn keep_and_queue(store: &Store, queue: &Queue, caller: &Caller, push: &Push) -> Result<(), Problem> {
-    store.add_push(&caller.account, push).await?;
-    Ok(queue.put(&Task::first(&caller.account, &push.id), 0).await?)
+async fn kept(store: &Store, caller: &Caller, id: &PushId, now: Timestamp) -> Result<Push, Problem> {
+    let kept = store.push(&caller.account, id, now).await?;
+    kept.ok_or_else(|| Problem::internal("a named send has no push"))
 }

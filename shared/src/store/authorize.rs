@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use super::item::{Item, bytes, moment, number, text};
 use super::key_item::{self, day_attribute, minute_attribute, permission_word};
 use super::writers::Stale;
-use super::{Error, Store, busy, failed};
+use super::{Error, REPEATS, Store, busy, failed, pause};
 use crate::caller::Caller;
 use crate::key::{Ask, AskedReach, Key, Refusal, Status, Which};
 use crate::secret::Secret;
@@ -21,9 +21,6 @@ use crate::time::Timestamp;
 
 /// So many attempts in a row may stay without an answer.
 const UNANSWERED: u32 = 3;
-
-/// So often a write that was surely not applied is repeated.
-const REPEATS: u32 = 12;
 
 /// No attempt begins later: with the last one's own time it still fits into the 10 seconds of an authorizer.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -247,9 +244,4 @@ fn through(image: &Item, retry_after: Option<i64>, now: Timestamp) -> Result<Ver
     let quotas = key.quotas(now);
     let Key { account, id, scope, .. } = key;
     Ok(Verdict::Through(Caller { account, key: id, scope, retry_after, quotas }))
-}
-
-/// A short wait that grows: the item is busy with somebody else's transaction.
-fn pause(repeat: u32) -> Duration {
-    Duration::from_millis(10 << repeat.min(6))
 }

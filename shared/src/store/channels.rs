@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 
 use super::item::{Item, Reader, author, key, moment, number, text};
 use super::transaction::Transacted;
-use super::{Error, Store, built, failed, page_limit};
+use super::{Error, Store, built, failed, page_limit, patiently};
 use crate::account::Account;
 use crate::channel::{Channel, ChannelId, Channels, Slug, Slugs};
 
@@ -122,7 +122,7 @@ impl Store {
     /// Counts subscriptions that came to a channel or left it. The count is for people to look at; a channel that is no
     /// more, or a lost answer, leaves it as it is.
     pub(super) async fn count_subscriptions(&self, account: &Account, slug: &Slug, id: &ChannelId, by: i64) {
-        let counted = self
+        let count = self
             .client
             .update_item()
             .table_name(&self.tables.channels)
@@ -131,10 +131,8 @@ impl Store {
             .condition_expression("attribute_exists(slug) AND id = :id")
             .update_expression("ADD subscriptions :by")
             .expression_attribute_values(":id", text(id.as_str()))
-            .expression_attribute_values(":by", number(by))
-            .send()
-            .await;
-        if let Err(error) = counted.map_err(failed) {
+            .expression_attribute_values(":by", number(by));
+        if let Err(error) = patiently(|| count.clone().send()).await.map_err(failed) {
             tracing::debug!(account = account.as_str(), slug = slug.as_str(), cause = %error, "subscriptions not counted");
         }
     }

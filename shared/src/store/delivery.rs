@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 use super::audience::Recipients;
 use super::item::{Item, Reader, key, moment, number, text};
 use super::transaction::Transacted;
-use super::{Error, Store, built, failed};
+use super::{Error, Store, built, failed, patiently};
 use crate::account::Account;
 use crate::push::{Counts, Progress, PushId};
 use crate::subscription::SubscriptionId;
@@ -32,6 +32,15 @@ pub enum Claim {
     Done(Outcome),
 }
 
+/// Somebody who is to be tried again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// Who.
+    pub id: SubscriptionId,
+    /// When at the earliest.
+    pub not_before: Timestamp,
+}
+
 /// What a task leaves behind.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Outcome {
@@ -40,8 +49,8 @@ pub struct Outcome {
     /// Whether this is the audience's last page.
     pub last_page: bool,
     /// Who is to be tried again, by a task of the next attempt.
-    pub retry: Vec<SubscriptionId>,
-    /// After so many seconds.
+    pub retry: Vec<Waiting>,
+    /// After so many seconds, when the first of them may be.
     pub delay: u32,
 }
 
@@ -118,17 +127,17 @@ impl Store {
     }
 
     /// Those whom the attempt before left to be tried again.
-    pub async fn left_by(&self, task: &Task) -> Result<Vec<SubscriptionId>, Error> {
+    pub async fn left_by(&self, task: &Task) -> Result<Vec<Waiting>, Error> {
         let (pk, sk) = claim_key(&Task { attempt: task.attempt.saturating_sub(1), ..task.clone() });
         let got = self.get(&self.tables.pushes, key(("pk", pk), ("sk", sk))).await?;
         got.as_ref().map_or(Ok(Vec::new()), |item| Ok(outcome_of(item)?.retry))
     }
 
-    /// Marks that a push is on its way.
-    pub async fn start_push(&self, account: &Account, id: &PushId) -> Result<(), Error> {
-        let condition = "attribute_exists(pk) AND progress = :before";
-        let values = [(":before", text(Progress::Queued.name())), (":after", text(Progress::Sending.name()))];
-        self.progress(account, id, condition, "SET progress = :after", &values).await
+    /// Marks that a push is on its way. `false` if there is nothing to begin: it was forgotten, or all of it is done.
+    pub async fn start_push(&self, account: &Account, id: &PushId) -> Result<bool, Error> {
+        let condition = "attribute_exists(pk) AND attribute_not_exists(finished_at)";
+        let values = [(":sending", text(Progress::Sending.name()))];
+        self.progress(account, id, condition, "SET progress = :sending", &values).await
     }
 
     /// Adds a task's results to its push and closes the claim, both or neither, once.
@@ -143,7 +152,7 @@ impl Store {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":now", moment(now))
-            .expression_attribute_values(":retry", ids_attribute(&outcome.retry))
+            .expression_attribute_values(":retry", waiting_attribute(&outcome.retry))
             .expression_attribute_values(":delay", number(outcome.delay))
             .build()
             .map_err(built)?;
@@ -182,10 +191,10 @@ impl Store {
     pub async fn complete_push(&self, account: &Account, id: &PushId, now: Timestamp) -> Result<(), Error> {
         let condition = "attribute_exists(pk) AND pages = pages_in_all AND retries_open = :none AND attribute_not_exists(finished_at)";
         let values = [(":none", number(0)), (":done", text(Progress::Done.name())), (":now", moment(now))];
-        self.progress(account, id, condition, "SET progress = :done, finished_at = :now", &values).await
+        self.progress(account, id, condition, "SET progress = :done, finished_at = :now", &values).await.map(|_| ())
     }
 
-    /// Moves a push on, if it is where it can be moved on from.
+    /// Moves a push on, if it is where it can be moved on from. The pages of a push write to it in transactions meanwhile.
     async fn progress(
         &self,
         account: &Account,
@@ -193,7 +202,7 @@ impl Store {
         condition: &str,
         change: &str,
         values: &[(&str, AttributeValue)],
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut update = self
             .client
             .update_item()
@@ -205,7 +214,7 @@ impl Store {
         for (name, value) in values {
             update = update.expression_attribute_values(*name, value.clone());
         }
-        unless_refused(update.send().await).map(|_| ())
+        unless_refused(patiently(|| update.clone().send()).await)
     }
 }
 
@@ -238,7 +247,17 @@ fn page_of(item: &Item) -> Result<Option<Recipients>, Error> {
 /// What a finished task left to do, as its claim remembers it.
 fn outcome_of(item: &Item) -> Result<Outcome, Error> {
     let delay = Reader::new(KIND, item).optional_number("delay")?.unwrap_or_default();
-    Ok(Outcome { retry: ids_of(item, "retry")?, delay, ..Outcome::default() })
+    let waiting = |(id, not_before): (String, AttributeValue)| {
+        let id = SubscriptionId::try_from(id).map_err(|_| Error::Malformed(KIND))?;
+        let millis = not_before.as_n().ok().and_then(|millis| millis.parse().ok()).ok_or(Error::Malformed(KIND))?;
+        Ok(Waiting { id, not_before: Timestamp::from_millis(millis) })
+    };
+    let retry = Reader::new(KIND, item).map("retry")?.into_iter().map(waiting).collect::<Result<_, Error>>()?;
+    Ok(Outcome { retry, delay, ..Outcome::default() })
+}
+
+fn waiting_attribute(waiting: &[Waiting]) -> AttributeValue {
+    AttributeValue::M(waiting.iter().map(|it| (it.id.as_str().to_owned(), moment(it.not_before))).collect())
 }
 
 fn ids_attribute(ids: &[SubscriptionId]) -> AttributeValue {

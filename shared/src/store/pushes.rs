@@ -3,44 +3,69 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{Item, Reader, key, moment, number, text};
 use super::key_item::{channels_attribute, channels_of};
-use super::{Error, Store, failed, page_limit};
+use super::{Error, Store, failed, page_limit, patiently};
 use crate::account::Account;
 use crate::push::{Audience, Counts, DAYS_KEPT, Progress, Push, PushId, Ttl};
 use crate::time::Timestamp;
 
 const KIND: &str = "pushes";
 
+/// Also true of a repeat whose first answer was lost.
+const NOT_BEGUN: &str = "attribute_not_exists(pk) OR progress = :queued";
+
+/// Whether a push waits for its delivery to begin, or is past that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begun {
+    /// Nobody has been sent to.
+    NotYet,
+    /// The queue has it: what it says and whom it reaches cannot be taken back.
+    Yes,
+}
+
 impl Store {
-    /// Keeps a new push.
-    pub async fn add_push(&self, account: &Account, push: &Push) -> Result<(), Error> {
+    /// Keeps a push in place of what is kept under its id, unless its delivery has begun.
+    pub async fn keep_push(&self, account: &Account, push: &Push) -> Result<Begun, Error> {
         let put = self
             .client
             .put_item()
             .table_name(&self.tables.pushes)
             .set_item(Some(to_item(account, push)?))
-            .condition_expression("attribute_not_exists(pk)");
+            .condition_expression(NOT_BEGUN)
+            .expression_attribute_values(":queued", text(Progress::Queued.name()));
         match put.send().await {
-            // Nobody else draws this id: what is there is this very push, and its first answer was lost.
             Err(SdkError::ServiceError(answer))
                 if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
             {
-                Ok(())
+                Ok(Begun::Yes)
             }
-            other => other.map(|_| ()).map_err(failed),
+            other => other.map(|_| Begun::NotYet).map_err(failed),
         }
     }
 
-    /// Forgets a push that did not get to the queue, so that it is not shown as queued for ever. If it is on the queue all the
-    /// same, nothing is sent.
-    pub async fn forget_push(&self, account: &Account, id: &PushId) -> Result<(), Error> {
-        let delete = self.client.delete_item().table_name(&self.tables.pushes);
-        let key = key(("pk", account.as_str()), ("sk", id.as_str()));
-        delete.set_key(Some(key)).send().await.map(|_| ()).map_err(failed)
+    /// Forgets a push that did not get to the queue, as far as is known. If it did, a delivery that begins later finds
+    /// nothing to send, and one that has begun keeps it.
+    pub async fn forget_push(&self, account: &Account, id: &PushId) -> Result<Begun, Error> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.pushes)
+            .set_key(Some(key(("pk", account.as_str()), ("sk", id.as_str()))))
+            .condition_expression(NOT_BEGUN)
+            .expression_attribute_values(":queued", text(Progress::Queued.name()));
+        match patiently(|| delete.clone().send()).await {
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(Begun::Yes)
+            }
+            other => other.map(|_| Begun::NotYet).map_err(failed),
+        }
     }
 
     /// The push of this id.

@@ -104,7 +104,7 @@ impl Store {
             return Ok(SendClaim::Sent(claimed));
         }
         if lease_ends > now {
-            return Ok(SendClaim::InFlight((lease_ends.millis() - now.millis() + 999) / 1000));
+            return Ok(SendClaim::InFlight(now.seconds_until(lease_ends)));
         }
         let taken = self
             .change_send(send, "SET lease_ends = :ends", "attribute_not_exists(sent) AND lease_ends = :seen")

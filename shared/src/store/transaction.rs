@@ -1,17 +1,12 @@
 //! Several items written together or not at all. The token makes a repeat of a transaction that was applied succeed
 //! without being applied again.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::{Error, Store, busy, failed};
+use super::{Error, REPEATS, Store, busy, failed, pause};
 use crate::random;
-
-/// So often a transaction that met another one is repeated.
-const REPEATS: u32 = 12;
 
 /// How a transaction ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +48,7 @@ impl Store {
             if !again || repeats == REPEATS {
                 return Err(if again { Error::Unavailable(error.into()) } else { failed(error) });
             }
-            tokio::time::sleep(Duration::from_millis(10 << repeats.min(6))).await;
+            tokio::time::sleep(pause(repeats)).await;
         }
     }
 }
