@@ -44,6 +44,7 @@ impl Authorizer {
             if settings["AuthorizationScopes"].as_array().is_some_and(|scopes| !scopes.is_empty()) {
                 return Err(format!("the authorizer {name} asks for scopes, which this gateway does not check"));
             }
+            // `ValidationExpression` names the one client whose tokens are taken; there is no other here, and none is taken.
             let header = identity["Header"].as_str().unwrap_or("Authorization").to_owned();
             return Ok(Self::People { header });
         }

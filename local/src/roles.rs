@@ -44,7 +44,7 @@ impl Roles {
         Self { grants, calls: Mutex::default() }
     }
 
-    /// What each function was let do so far.
+    /// What each function has asked for so far, granted or not.
     pub(crate) fn calls(&self) -> BTreeMap<String, BTreeSet<Grant>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -56,14 +56,15 @@ impl Roles {
         };
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let needed = needed(target(headers), &request);
+        // Before it is judged: what a function asks for in vain is what its role lacks.
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.entry(function.clone()).or_default().extend(needed.iter().cloned());
         if let Some(Grant { action, resource }) = needed.iter().find(|needed| !grants.contains(needed)) {
             return Err(format!(
                 "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function} is not authorized to perform: {action} on \
                  resource: {resource} because no identity-based policy allows the {action} action"
             ));
         }
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.entry(function.clone()).or_default().extend(needed);
         Ok(())
     }
 }
@@ -167,7 +168,10 @@ mod tests {
         assert!(roles.admit(&call("ListKeys", "GetItem"), &other).is_err());
 
         let calls = roles.calls();
-        assert_eq!(calls["ListKeys"].iter().map(|call| call.action.as_str()).collect::<Vec<_>>(), ["dynamodb:GetItem"]);
+        let tables = calls["ListKeys"].iter().map(|call| (call.action.as_str(), call.resource.rsplit('/').next()));
+        let (get, query) = ("dynamodb:GetItem", "dynamodb:Query");
+        let expected = [(get, Some("Channels")), (get, Some("Keys")), (query, Some("Keys"))];
+        assert_eq!(tables.collect::<Vec<_>>(), expected, "what was refused, too");
     }
 
     #[test]

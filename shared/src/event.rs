@@ -47,7 +47,9 @@ pub struct Counts {
     pub authorised: Option<u64>,
     /// Requests that were answered with a problem; the event's outcome is its code.
     pub refused: Option<u64>,
-    /// Requests that were not let through although they may have been counted.
+    /// Requests that the authorizer could not judge, because the store did not answer.
+    pub undecided: Option<u64>,
+    /// Of those, the ones that may have been counted.
     pub ambiguous: Option<u64>,
     /// Recipients whose push service took the push.
     pub delivered: Option<u64>,
@@ -92,6 +94,7 @@ impl Event<'_> {
                     millis = self.millis,
                     Authorised = self.counts.authorised,
                     Refused = self.counts.refused,
+                    Undecided = self.counts.undecided,
                     Ambiguous = self.counts.ambiguous,
                     Delivered = self.counts.delivered,
                     Gone = self.counts.gone,

@@ -16,7 +16,7 @@ use crate::account::{Account, Author};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::fields::Fields;
-use crate::key::Quota;
+use crate::key::{self, Quota};
 use crate::problem::Problem;
 use crate::push::PushId;
 
@@ -152,7 +152,7 @@ pub fn member(request: &Request) -> Result<Member, Problem> {
     }
 
     // A person writes his own name, and every key that he makes repeats it.
-    let name = claim("name").chars().filter(|c| !c.is_control()).take(100).collect();
+    let name = claim("name").chars().filter(|c| !key::hides(*c)).take(100).collect();
     Ok(Member { account, author: Author { id: claim("sub"), name } })
 }
 
@@ -335,4 +335,16 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_s_name_hides_nothing() {
+        let claims = json!({ "sub": "1", "custom:account": "acme", "name": "Ada\u{202e}\n\u{2066}Admin" });
+        let request = Request::from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }));
+        assert_eq!(member(&request).expect("a member").author.name, "AdaAdmin");
+    }
 }

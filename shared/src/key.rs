@@ -93,11 +93,10 @@ impl TryFrom<String> for KeyName {
     type Error = NotAName;
 
     fn try_from(text: String) -> Result<Self, NotAName> {
-        let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if !(1..=100).contains(&text.chars().count()) {
             return Err(NotAName::Length);
         }
-        if text.chars().any(|c| c.is_control() || reorders(c)) {
+        if text.chars().any(hides) {
             return Err(NotAName::Hidden);
         }
         if text.chars().all(char::is_whitespace) {
@@ -105,6 +104,11 @@ impl TryFrom<String> for KeyName {
         }
         Ok(Self(text))
     }
+}
+
+/// Whether a character shows nothing, or reorders what is shown.
+pub fn hides(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a key works at all.

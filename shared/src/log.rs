@@ -64,10 +64,12 @@ where
     tracing_subscriber::fmt::layer().event_format(lines).with_writer(writer).with_filter(filter(level))
 }
 
-/// What is written at this level: our crates as asked, everybody else at `info` at most, events always.
+/// What is written at this level: our crates as asked, everybody else at `info` at most, events always. The runtime's line for
+/// each error that a function returns says again what our own line has said.
 fn filter(level: LevelFilter) -> Targets {
     let ours = OURS.map(|name| (name, level));
-    Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(ours).with_target(EVENT, LevelFilter::INFO)
+    let targets = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(ours);
+    targets.with_target(EVENT, LevelFilter::INFO).with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
 }
 
 #[cfg(test)]

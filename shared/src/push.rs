@@ -127,9 +127,12 @@ impl TryFrom<String> for Link {
 
     fn try_from(text: String) -> Result<Self, NotALink> {
         // A browser reads `//host` and `/\host` as another site.
-        let path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']) && !text.contains(char::is_whitespace);
-        let absolute = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        (path || absolute).then_some(Self(text)).ok_or(NotALink)
+        let path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']);
+        // The parser mends what it is given: white space around it, slashes that are missing.
+        let absolute = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme))
+            && Url::parse(&text).is_ok_and(|url| url.has_host());
+        let fits = (path || absolute) && !text.contains(char::is_whitespace);
+        fits.then_some(Self(text)).ok_or(NotALink)
     }
 }
 
@@ -374,6 +377,12 @@ mod tests {
             "data:text/html,x",
             "https://",
             "/a b",
+            "https://example.com/a b",
+            " https://example.com",
+            "https://example.com\n",
+            "HTTPS://example.com",
+            "https:example.com",
+            "https:/example.com",
             "mailto:a@b",
         ] {
             assert!(Link::try_from(bad.to_owned()).is_err(), "{bad}");

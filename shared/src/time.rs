@@ -39,6 +39,12 @@ impl Timestamp {
         Self(self.0 + seconds * 1000)
     }
 
+    /// This moment, or the first one after the other if it is not later: what happens now sorts behind what happened then.
+    #[must_use]
+    pub fn after(self, other: Self) -> Self {
+        self.max(Self(other.0 + 1))
+    }
+
     /// Whole seconds until a later moment, none of them cut off; 0 if it has passed.
     pub const fn seconds_until(self, later: Self) -> i64 {
         let millis = later.0 - self.0;
@@ -97,11 +103,22 @@ impl TryFrom<String> for Timestamp {
     fn try_from(text: String) -> Result<Self, NotATimestamp> {
         // Only years of four digits: what goes in comes out in the same form.
         let moment: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
-        // The library reads other forms too: without minutes or seconds, with a zone's name behind.
-        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-        let rfc3339 = marks.iter().all(|(at, mark)| text.as_bytes().get(*at) == Some(mark)) && !text.contains('[');
-        rfc3339.then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
+        is_rfc3339(&text).then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
     }
+}
+
+/// Whether a moment that the library reads is of the one form that RFC 3339 has: `2026-11-23T10:00:00`, maybe a fraction after
+/// a point, and `Z` or an offset of hours and minutes. The library reads more: a comma, hours alone, a zone's name behind.
+fn is_rfc3339(text: &str) -> bool {
+    let text = text.as_bytes();
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let Some(mut rest) = text.get(19..) else { return false };
+    if let [b'.', fraction @ ..] = rest {
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        rest = &fraction[digits..];
+    }
+    let zone = matches!(rest, [b'Z'] | [b'+' | b'-', _, _, b':', _, _]);
+    zone && marks.iter().all(|(at, mark)| text[*at] == *mark)
 }
 
 #[cfg(test)]
@@ -118,7 +135,21 @@ mod tests {
 
     #[test]
     fn what_is_not_a_moment_is_refused() {
-        for text in ["", "tomorrow", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "20261123T100000Z"] {
+        for text in [
+            "",
+            "tomorrow",
+            "2026-11-23",
+            "2026-13-01T00:00:00Z",
+            "2026-11-23T10:00:00",
+            "20261123T100000Z",
+            "2026-11-23T10:00Z",
+            "2026-11-23T10:00:00+01",
+            "2026-11-23T10:00:00+0100",
+            "2026-11-23T10:00:00+01:00:00",
+            "2026-11-23T10:00:00,5Z",
+            "2026-11-23T10:00:00Z[UTC]",
+            "+002026-11-23T10:00:00Z",
+        ] {
             assert!(Timestamp::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

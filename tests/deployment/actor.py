@@ -2,16 +2,19 @@
 
 import json
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from manual import Manual
 from ministack import ROOT, MiniStack
 from people import new_password
 from stack import Stack
+
 
 def expect(what: str, found, wanted) -> None:
     """Ends the run if something is not as the manual says."""
@@ -29,12 +32,7 @@ class Operator:
         self._cognito = stack.client("cognito-idp")
         self._pool = stack.outputs["UserPoolId"]
         self._passwords: dict[str, str] = {}
-        made = self._cognito.create_user_pool_client(
-            UserPoolId=self._pool, ClientName="manual",
-            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-            ReadAttributes=["email", "email_verified", "name", "custom:account", "custom:role"],
-        )
-        self._client = made["UserPoolClient"]["ClientId"]
+        self._client = stack.outputs["UserPoolClientId"]
 
     def request(self, method: str, path: str, token: str, body: dict | None = None) -> tuple[int, dict]:
         """What the API answers to a key or a person."""
@@ -120,6 +118,31 @@ def push_service(address: str) -> Iterator[str]:
     finally:
         program.kill()
         program.wait()
+
+
+class Refusal(BaseHTTPRequestHandler):
+    """What a push service answers to a push that it does not want."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(400)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextmanager
+def refusing_push_service(address: str) -> Iterator[str]:
+    """One that refuses every push; its own address."""
+    host, _, port = address.rpartition(":")
+    with ThreadingHTTPServer((host, int(port)), Refusal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://{address}"
+        finally:
+            server.shutdown()
 
 
 def until(what: str, holds, seconds: int = 60):

@@ -78,7 +78,7 @@ def main() -> bool:
                 passed = run(describe(emulator, it, them, push_hosts))
         # Last, because its last command deletes the stack.
         if passed and not arguments.to_settle:
-            operate(emulator, it, push_hosts[0])
+            operate(emulator, it, push_hosts)
     print(f"Emulator: {time.monotonic() - began:.0f} s in all")
     return passed
 

@@ -3,7 +3,7 @@
 import json
 import urllib.request
 
-from actor import Operator, expect, push_service, until
+from actor import Operator, expect, push_service, refusing_push_service, until
 from manual import Manual
 from ministack import MiniStack
 from people import new_password
@@ -21,6 +21,7 @@ UNKNOWN = {("Dead letters", 2): "MiniStack has no StartMessageMoveTask (it was r
 OTHERWISE = [
     "The first admin is made with a --temporary-password, since MiniStack draws one that its own policy refuses",
     "MiniStack restores a table as it is now, whatever the time that is asked for",
+    "MiniStack takes a token of any client of the pool, since it does not look for whom it is (`aud`)",
     "MiniStack tells an authorizer no id of its request, so the way of a request begins with the function",
     "aws is called with --endpoint-url, since for SQS it does not look into the environment",
 ]
@@ -32,7 +33,8 @@ ADA, MAX = "ada@example.com", "max@example.com"
 
 def prepare_the_account(me: Operator) -> None:
     """Deploy: the role for access logs, and the secret of a sign-in provider."""
-    me.manual.run("Deploy", 2)
+    for region in ("first", "second"):
+        me.manual.run("Deploy", 2)
     role = me.stack.client("apigateway").get_account()["cloudwatchRoleArn"]
     expect("the role for access logs", role.rpartition("/")[2], "api-gateway-logs")
     google = json.dumps({"client_id": "id", "client_secret": "secret"})
@@ -134,25 +136,39 @@ def rotate_the_secret(me: Operator) -> None:
     me.manual.run("Rotate the VAPID secret", 1)
     me.manual.run("Rotate the VAPID secret", 2)
     after = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
-    expect("the old secret is kept", after["old"], [before["current"], *before["old"]])
+    expect("the old secret is kept", after["old"], [before["current"]])
     expect("the new one is another", len(after["current"]) == 64 and after["current"] != before["current"], True)
 
 
-def follow_a_send(me: Operator, ada: str, push_host: str) -> None:
-    """A send to one browser is followed to the push service; then, with more browsers, subscriptions are restored."""
+def follow_sends(me: Operator, ada: str, push_hosts: list[str]) -> None:
+    """A send is followed to the function that refuses it, and sends to one browser each to the push service that takes the one
+    and not the other; then, with more browsers, subscriptions are restored."""
     made = {"name": "Both", "permissions": ["PushNotifications/Send", "Subscriptions/Write"], "scope": "all"}
     key = me.request("POST", "/keys", ada, made)[1]["secret"]
-    with push_service(push_host) as address:
-        browsers = [new_browser(address) for _ in range(3)]
-        expect("a browser subscribes", me.status("PUT", "/subscriptions", key, browsers[0]), 201)
-        push = me.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
-        done = until("the delivery", lambda: [line for line in me.logged(push) if line.get("message") == "sent"])
-    expect("it is delivered", (done[0]["outcome"], done[0]["Delivered"]), ("done", 1))
-    printed = me.manual.run("Follow a request", 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": done[0]["request_id"]})
+    status, refusal = me.request("POST", "/push", key, {})
+    expect("a send without a title", (status, refusal["code"]), (400, "invalid_body"))
+    expect("the way of a refused send", the_way_of(me, refusal["request_id"]), [("answered", "invalid_body")])
+
+    with push_service(push_hosts[0]) as address, refusing_push_service(push_hosts[1]) as refusing:
+        browsers = [new_browser(address) for _ in range(4)]
+        browsers[0]["endpoint"] = browsers[0]["endpoint"].replace(address, refusing)
+        for browser, outcome in zip(browsers, ("failed", "delivered")):
+            id = me.request("PUT", "/subscriptions", key, browser)[1]["id"]
+            push = me.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
+            done = until("the delivery", lambda: [line for line in me.logged(push) if line.get("message") == "sent"])
+            expect("recipients", (done[0]["outcome"], done[0][outcome.capitalize()]), ("done", 1))
+            way = [("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
+            expect(f"the way of a {outcome} send", the_way_of(me, done[0]["request_id"]), way)
+            expect("the browser unsubscribes", me.status("DELETE", f"/subscriptions/{id}", key), 204)
+    restore_subscriptions(me, key, browsers[2:])
+
+
+def the_way_of(me: Operator, request_id: str) -> list[tuple[str, str]]:
+    """What the manual's query prints of a request, as soon as it is logged."""
+    until("the log of the request", lambda: me.logged(request_id))
+    printed = me.manual.run("Follow a request", 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": request_id})
     lines = [json.loads(line) for line in printed.splitlines()]
-    found = [(line["message"], line["outcome"]) for line in lines]
-    expect("the way of a send", found, [("answered", "ok"), ("push service answered", "delivered"), ("sent", "done")])
-    restore_subscriptions(me, key, browsers[1:])
+    return [(line["message"], line["outcome"]) for line in lines]
 
 
 def new_browser(address: str) -> dict:
@@ -183,7 +199,7 @@ def delete_the_stack(me: Operator) -> None:
     expect("tables that are left", left, set())
 
 
-def operate(emulator: MiniStack, stack: Stack, push_host: str) -> None:
+def operate(emulator: MiniStack, stack: Stack, push_hosts: list[str]) -> None:
     """Goes through the manual from its first to its last command. The stack is gone at the end."""
     me = Operator(emulator, stack, Manual(emulator.environment(), NOT_RUN, UNKNOWN))
     prepare_the_account(me)
@@ -191,7 +207,7 @@ def operate(emulator: MiniStack, stack: Stack, push_host: str) -> None:
     join_and_leave(me)
     restore_a_deleted_key(me, ada)
     rotate_the_secret(me)
-    follow_a_send(me, ada, push_host)
+    follow_sends(me, ada, push_hosts)
     ring_an_alarm(me)
     read_dead_letters(me)
     delete_the_stack(me)

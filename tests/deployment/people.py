@@ -33,18 +33,9 @@ class People:
         self._count = 0
         self._passwords: dict[str, str] = {}
         self._users: dict[str, dict[str, str]] = {}
-        self._client = ""
+        # The API takes tokens of the console's client alone.
+        self._client = stack.outputs["UserPoolClientId"]
         self._stranger = ""
-
-    def _make_client(self) -> None:
-        # The product's own client knows no passwords; this one goes away with the people.
-        made = self._cognito.create_user_pool_client(
-            UserPoolId=self._pool,
-            ClientName=f"suite-{self._run}",
-            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"],
-            ReadAttributes=["email", "email_verified", "name", "custom:account", "custom:role"],
-        )
-        self._client = made["UserPoolClient"]["ClientId"]
 
     def _add(self, name: str) -> str:
         user = f"{name.lower()}-{self._run}@suite.example.com"
@@ -82,7 +73,6 @@ class People:
         return answer["AuthenticationResult"]["IdToken"]
 
     def _join_all(self) -> None:
-        self._make_client()
         for name, roles in ACCOUNTS.items():
             self._users[name] = {role: self._add(person) for role, person in roles.items()}
         self._stranger = self._add(STRANGER)
@@ -97,7 +87,7 @@ class People:
 
     def sign_in(self, tests: int) -> dict:
         """The part of a description that says who is who, with fresh accounts for so many tests."""
-        if not self._client:
+        if not self._users:
             self._join_all()
         counts = {"acme": tests, "globex": min(tests, WITH_TWO_ACCOUNTS)}
         accounts = {name: [self._fresh_account(name) for _ in range(count)] for name, count in counts.items()}
@@ -110,8 +100,6 @@ class People:
                 self._cognito.admin_delete_user(UserPoolId=self._pool, Username=user)
             except self._cognito.exceptions.UserNotFoundException:
                 pass
-        if self._client:
-            self._cognito.delete_user_pool_client(UserPoolId=self._pool, ClientId=self._client)
 
 
 @contextmanager

@@ -157,14 +157,17 @@ impl App {
         }
     }
 
-    /// Sends a request, fails unless the answer is one that the contract describes, and keeps it to be searched for
-    /// secrets.
+    /// Sends a request, fails unless the answer, and the body that it accepts, are as the contract describes them, and keeps
+    /// the answer to be searched for secrets.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default().to_vec();
         let answer = Answer::of(self.client.execute(request).await.expect("an answer")).await;
         // What lies outside of the stage is not ours.
         if let Some(path) = path.strip_prefix("/v1").filter(|path| path.is_empty() || path.starts_with('/')) {
+            let taken = contract::judge_request(&method, path, &body, answer.status);
+            taken.unwrap_or_else(|wrong| panic!("{wrong}"));
             let seen = contract::judge(&method, path, &answer).unwrap_or_else(|wrong| panic!("{wrong}"));
             *self.seen.documented.lock().unwrap_or_else(PoisonError::into_inner).entry(seen).or_default() += 1;
         }

@@ -1,7 +1,10 @@
 //! `docs/openapi.yaml` as the tests read it: its operations, and what stands at each place of it, references followed.
 
 pub mod coverage;
+#[cfg(test)]
+mod examples;
 mod judge;
+mod parts;
 
 use std::sync::LazyLock;
 
@@ -9,6 +12,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 pub(crate) use judge::judge;
+pub use judge::judge_request;
 
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_norway::from_str(include_str!("../../docs/openapi.yaml")).expect("the contract is YAML"));

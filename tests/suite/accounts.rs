@@ -1,6 +1,6 @@
 //! Nothing of one account can be named by another: an id of a stranger answers exactly as an absent one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 use shared::key::KeyId;
 use shared::time::Timestamp;
+use tests::contract::{Security, operations};
 use tests::{Answer, App, Device, Key};
 
 /// What globex has, and acme would like to name.
@@ -78,11 +79,15 @@ async fn an_id_of_another_account_answers_as_an_absent_one_on_every_route() {
     // For people, then for a key of each scope.
     let people = &admin.token;
     let own_key = format!("/keys/{put}");
+    let mut asked = BTreeSet::new();
     for (credential, method, path, body, (foreign, absent), status) in [
         (people, Method::GET, "/keys/{}", "", key, 404),
         (people, Method::PATCH, "/keys/{}", r#"{"name":"Mine","status":"inactive"}"#, key, 404),
         (people, Method::PATCH, "/keys/{}", r#"{"name":""}"#, key, 400),
         (people, Method::DELETE, "/keys/{}", "", key, 404),
+        (people, Method::POST, "/keys/{}/rotate", r#"{"overlap_seconds":0}"#, key, 404),
+        (people, Method::POST, "/keys/{}/explain", hello, key, 404),
+        (people, Method::GET, "/keys/{}/history", "", key, 404),
         (people, Method::POST, "/keys", new_key, slug, 422),
         (people, Method::PATCH, &own_key, r#"{"scope":"channels","channels":["own","{}"]}"#, slug, 422),
         (people, Method::DELETE, "/channels/{}", "", slug, 404),
@@ -100,6 +105,7 @@ async fn an_id_of_another_account_answers_as_an_absent_one_on_every_route() {
         (&some.secret, Method::DELETE, "/subscriptions/{}", "", subscription, 404),
     ] {
         let case = format!("{method} {path} {body}");
+        asked.insert(format!("{method} {path}"));
         let mut answers = Vec::new();
         for name in [foreign, absent] {
             let request = app.request(method.clone(), &path.replace("{}", name)).bearer_auth(credential);
@@ -110,6 +116,9 @@ async fn an_id_of_another_account_answers_as_an_absent_one_on_every_route() {
         assert_eq!(answers[0], answers[1], "{case}");
     }
     assert_eq!(state_of_globex(&app).await, before, "nothing of globex changed");
+    let named = operations().into_iter().filter(|it| it.security != Security::Nobody && it.path.contains('{'));
+    let named: Vec<String> = named.map(|it| it.name().replace("{id}", "{}").replace("{channel}", "{}")).collect();
+    assert!(named.len() >= 10 && named.iter().all(|name| asked.contains(name)), "{named:?} of {asked:?}");
     app.stop().await;
 }
 

@@ -154,3 +154,23 @@ async fn a_key_is_deleted_even_if_its_channel_got_lost() {
     let _ = admin.delete("/channels/ops").await.expect(204);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_never_counts_less_than_no_key() {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let key = app.key().channels(&["ops"]).create().await;
+    // As after the table of channels was restored to an earlier point in time.
+    let lost = app.laptop().dynamodb().update_item().table_name("ChannelsTable");
+    let lost = lost.key("account", AttributeValue::S("acme".to_owned()));
+    let lost = lost.key("slug", AttributeValue::S("ops".to_owned())).update_expression("SET #keys = :none");
+    let lost = lost.expression_attribute_names("#keys", "keys");
+    lost.expression_attribute_values(":none", AttributeValue::N("0".to_owned())).send().await.expect("an update");
+
+    let admin = app.admin().await;
+    let _ = admin.delete(&format!("/keys/{}", key.id)).await.expect(204);
+    let _ = app.key().channels(&["ops"]).create().await;
+
+    assert_eq!(admin.delete("/channels/ops").await.refusal(), (409, "channel_in_use".to_owned()), "a key names it");
+    app.stop().await;
+}

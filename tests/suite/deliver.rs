@@ -72,7 +72,7 @@ async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
 async fn an_outage_of_the_push_service_removes_nobody() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
-    let statuses = [500, 502, 429, 400, 401, 403, 413, 301];
+    let statuses = [500, 502, 429, 400, 401, 403, 413, 301, 308];
     let devices: Vec<Device> = statuses.iter().map(|_| app.push_service.device()).collect();
     for (device, status) in devices.iter().zip(statuses) {
         subscriber.subscribe(device, &[]).await;
@@ -83,17 +83,17 @@ async fn an_outage_of_the_push_service_removes_nobody() {
     // Without time to live there is one repeat and no more.
     let failed = key.push(&json!({ "title": "Down", "ttl": 0 })).await.expect(202).json();
     app.delivered().await;
-    let expected = json!({ "recipients": 8, "delivered": 0, "gone": 0, "failed": 8 });
+    let expected = json!({ "recipients": 9, "delivered": 0, "gone": 0, "failed": 9 });
     assert_eq!(counts(&app, &failed["id"]).await, expected);
     let attempts: Vec<usize> = devices.iter().map(Device::attempts).collect();
-    assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1], "only 429 and 5xx are tried again");
+    assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1, 1], "only 429 and 5xx are tried again, and no redirect is followed");
 
     for device in &devices {
         device.answers(&[]);
     }
     let delivered = key.push(&json!({ "title": "Up" })).await.expect(202).json();
     app.delivered().await;
-    let expected = json!({ "recipients": 8, "delivered": 8, "gone": 0, "failed": 0 });
+    let expected = json!({ "recipients": 9, "delivered": 9, "gone": 0, "failed": 0 });
     assert_eq!(counts(&app, &delivered["id"]).await, expected, "nobody was removed");
     app.stop().await;
 }

@@ -1,7 +1,10 @@
 //! What other systems for API keys and pushes are compared by, each shown by a request: `docs/features.md` lists these tests
 //! with their results. The first line of a test's description is the feature.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use shared::secret::Secret;
 use shared::time::Timestamp;
 use tests::{Answer, App, Key};
 
@@ -48,6 +51,7 @@ async fn a_mistyped_key_has_another_checksum() {
     let mistyped = key.with_secret(&format!("{most}{}", if last == "0" { "1" } else { "0" }));
 
     refused(&mistyped.push(&hello()).await, 401, "unauthenticated");
+    assert!(Secret::parse(&key.secret).is_some() && Secret::parse(&mistyped.secret).is_none(), "nobody need be asked");
     app.stop().await;
 }
 
@@ -162,13 +166,19 @@ async fn last_used_is_the_last_request() {
     let key = app.key().create().await;
     assert_eq!(shown(&app, &key).await["last_used_at"], Value::Null);
 
+    let used = async || {
+        let _ = key.push(&hello()).await.expect(202);
+        let used = shown(&app, &key).await["last_used_at"].as_str().expect("a moment").to_owned();
+        Timestamp::try_from(used).expect("a moment")
+    };
     let before = Timestamp::now();
-    let _ = key.push(&hello()).await.expect(202);
+    let (first, second) = (used().await, used().await);
 
-    let used = shown(&app, &key).await["last_used_at"].as_str().expect("a moment").to_owned();
-    let used = Timestamp::try_from(used).expect("a moment");
     // The clock of a deployment may differ a little from this machine's.
-    assert!((used.millis() - before.millis()).abs() < 60_000, "{used}");
+    assert!((first.millis() - before.millis()).abs() < 60_000, "{first}");
+    assert!(first < second, "{second}");
+    refused(&key.get("/subscriptions/config").await, 403, "permission_denied");
+    assert_eq!(shown(&app, &key).await["last_used_at"], second.to_string(), "what was refused is no use");
     app.stop().await;
 }
 
@@ -211,8 +221,10 @@ async fn a_key_says_whom_it_was_created_by() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    let by = &shown(&app, &key).await["created_by"];
-    assert!(by["id"].is_string() && by["name"].is_string(), "{by}");
+    let token = app.admin().await.token;
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("claims")).expect("base64url");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(shown(&app, &key).await["created_by"], json!({ "id": claims["sub"], "name": "Ada" }));
     app.stop().await;
 }
 
@@ -228,7 +240,15 @@ async fn a_scope_decision_is_explained_without_sending_or_counting() {
 
     let decision = json!({ "allow": false, "rule": "scope_violation", "refused": "news", "allowed": "ops" });
     assert_eq!(explained["decision"], decision);
-    assert_eq!(key.uses().await, 0);
+    // Nor is one sent that may be.
+    let device = app.push_service.device();
+    app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let explained = app.admin().await.post(&format!("{}/explain", path(&key)), &hello()).await.expect(200).json();
+    assert_eq!(explained["decision"], json!({ "allow": true, "rule": "key_channels" }));
+    assert_eq!(explained["recipients"], json!({ "count": 1, "exact": true }));
+    app.delivered().await;
+    assert_eq!((key.uses().await, device.attempts()), (0, 0));
+    assert_eq!(app.admin().await.get("/pushes").await.expect(200).json()["pushes"], json!([]));
     app.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Who did what to a key, and when, is kept with the change itself, and outlives the key.
 
 use serde_json::{Value, json};
+use shared::time::Timestamp;
 use tests::{App, shown};
 
 async fn events(app: &App, id: &str) -> Vec<Value> {
@@ -16,7 +17,8 @@ async fn a_key_s_whole_life_is_told_newest_first() {
     let admin = app.admin().await;
     let key = app.key().create().await;
     let path = format!("/keys/{}", key.id);
-    let change = json!({ "name": "Shop", "scope": "channels", "channels": ["ops"] });
+    let end = Timestamp::now().plus_seconds(86_400).to_string();
+    let change = json!({ "name": "Shop", "scope": "channels", "channels": ["ops"], "expires_at": end });
     let _ = admin.patch(&path, &change).await.expect(200);
     let _ = admin.post(&format!("{path}/rotate"), &json!({ "overlap_seconds": 60 })).await.expect(200);
     let _ = admin.delete(&path).await.expect(204);
@@ -64,6 +66,10 @@ async fn a_key_s_whole_life_is_told_newest_first() {
               "ops"
             ]
           },
+          "expires_at": {
+            "from": null,
+            "to": "<moment>"
+          },
           "name": {
             "from": "Webshop",
             "to": "Shop"
@@ -76,8 +82,19 @@ async fn a_key_s_whole_life_is_told_newest_first() {
       }
     ]
     "#);
-    let from_nothing = |change: &Value| change["from"].is_null();
-    assert!(events[3]["changes"].as_object().expect("changes").values().all(from_nothing));
+    let from_nothing = |to: Value| json!({ "from": null, "to": to });
+    assert_eq!(
+        events[3]["changes"],
+        json!({
+            "channels": from_nothing(json!([])),
+            "hint": from_nothing(json!("<hint>")),
+            "limits": from_nothing(json!({ "per_minute": null, "per_day": null })),
+            "name": from_nothing(json!("Webshop")),
+            "permissions": from_nothing(json!(["PushNotifications/Send"])),
+            "scope": from_nothing(json!("all")),
+            "status": from_nothing(json!("active")),
+        })
+    );
     assert_eq!(events[0]["changes"]["channels"], json!({ "from": ["ops"], "to": null }));
     app.stop().await;
 }

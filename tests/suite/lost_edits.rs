@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use shared::config::Config;
 use shared::http::serve;
@@ -32,11 +33,7 @@ impl<'a> Lossy<'a> {
         Config::new(environment)
     }
 
-    /// Sends a request of the admin, of which one transaction is lost, to a function.
-    async fn call(&self, function: &str, path: Value, body: Value) -> Value {
-        self.call_losing(1, function, path, body).await
-    }
-
+    /// Sends a request of the admin, of which so many transactions or answers are lost, to a function.
     async fn call_losing(&self, losses: usize, function: &str, path: Value, body: Value) -> Value {
         let claims = json!({ "sub": "ada", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
         let event = json!({
@@ -59,60 +56,116 @@ impl<'a> Lossy<'a> {
     }
 }
 
-async fn every_edit_happens_once(fate: Fate) {
+/// Every kind of edit, of which so many transactions or answers in a row are lost.
+async fn every_edit_happens_once(fate: Fate, losses: usize) {
     let app = App::start().await;
     let lossy = Lossy::start(&app, fate).await;
     let admin = app.admin().await;
+    let call = async |function: &str, path: &Value, body: Value, status: u16| {
+        let answer = lossy.call_losing(losses, function, path.clone(), body).await;
+        assert_eq!(answer["statusCode"], status, "{function}: {answer}");
+        serde_json::from_str::<Value>(answer["body"].as_str().expect("a body")).unwrap_or_default()
+    };
+    let send = async |shown: &Value| {
+        let secret = shown["secret"].as_str().expect("a secret").to_owned();
+        app.send(app.request(Method::POST, "/push").bearer_auth(secret).body(r#"{"title": "Hello"}"#)).await
+    };
 
-    let made = lossy.call("CreateChannel", json!({}), json!({ "slug": "ops" })).await;
-    assert_eq!(made["statusCode"], 201, "{made}");
-
+    call("CreateChannel", &json!({}), json!({ "slug": "ops" }), 201).await;
     let new = json!({
         "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "channels", "channels": ["ops"],
     });
-    let created = lossy.call("CreateKey", json!({}), new).await;
-    assert_eq!(created["statusCode"], 201, "{created}");
-    let shown: Value = serde_json::from_str(created["body"].as_str().expect("a body")).expect("JSON");
+    let first = call("CreateKey", &json!({}), new, 201).await;
     let keys = admin.get("/keys").await.expect(200).json();
-    assert_eq!(keys["keys"], json!([shown["key"]]), "one key, whose secret somebody has");
-    let id = json!({ "id": shown["key"]["id"] });
+    assert_eq!(keys["keys"], json!([first["key"]]), "one key");
+    let _ = send(&first).await.expect(202);
 
-    let renamed = lossy.call("UpdateKey", id.clone(), json!({ "name": "Shop", "status": "inactive" })).await;
-    assert_eq!(renamed["statusCode"], 200, "{renamed}");
+    let id = json!({ "id": first["key"]["id"] });
+    let path = format!("/keys/{}", first["key"]["id"].as_str().expect("an id"));
+    let second = call("RotateKey", &id, json!({ "overlap_seconds": 0 }), 200).await;
+    let _ = send(&first).await.expect(401);
+    let _ = send(&second).await.expect(202);
 
-    let deleted = lossy.call("DeleteKey", id, json!(null)).await;
-    assert_eq!(deleted["statusCode"], 204, "{deleted}");
-    assert_eq!(admin.get("/keys").await.expect(200).json()["keys"], json!([]));
+    let renamed = call("UpdateKey", &id, json!({ "name": "Shop", "status": "inactive" }), 200).await;
+    let kept = admin.get(&path).await.expect(200).json();
+    assert_eq!((&kept["name"], &kept["status"]), (&json!("Shop"), &json!("inactive")));
+    assert_eq!(kept["updated_at"], renamed["updated_at"]);
+
+    call("DeleteKey", &id, json!(null), 204).await;
+    let _ = admin.get(&path).await.expect(404);
+    let history = admin.get(&format!("{path}/history")).await.expect(200).json();
+    let actions: Vec<_> = history["events"].as_array().expect("events").iter().map(|it| it["action"].clone()).collect();
+    assert_eq!(actions, ["deleted", "changed", "rotated", "created"]);
 
     // Counted once when the key came and once when it went: else the channel would still be in use, or below zero.
-    let gone = lossy.call("DeleteChannel", json!({ "channel": "ops" }), json!(null)).await;
-    assert_eq!(gone["statusCode"], 204, "{gone}");
+    call("DeleteChannel", &json!({ "channel": "ops" }), json!(null), 204).await;
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_whose_answer_is_lost_happens_once() {
-    every_edit_happens_once(Fate::LoseAnswer).await;
+    every_edit_happens_once(Fate::LoseAnswer, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_whose_request_is_lost_happens_once() {
-    every_edit_happens_once(Fate::LoseRequest).await;
+    every_edit_happens_once(Fate::LoseRequest, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_whose_creation_is_never_answered_is_shown_all_the_same() {
+async fn an_edit_that_is_never_answered_is_found_to_have_happened() {
+    // As many as the SDK tries.
+    every_edit_happens_once(Fate::LoseAnswer, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_never_arrives_fails_and_has_not_happened() {
     let app = App::start().await;
-    let lossy = Lossy::start(&app, Fate::LoseAnswer).await;
+    let lossy = Lossy::start(&app, Fate::LoseRequest).await;
+    let admin = app.admin().await;
+    app.channels(&["ops", "used"]).await;
+    let key = app.key().channels(&["used"]).create().await;
+    let (id, path) = (json!({ "id": key.id }), format!("/keys/{}", key.id));
+    let before = (admin.get(&path).await.text, admin.get("/channels").await.text);
     let new = json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" });
 
-    // As many as the SDK tries.
-    let created = lossy.call_losing(3, "CreateKey", json!({}), new).await;
+    for (function, path, body) in [
+        ("CreateChannel", json!({}), json!({ "slug": "news" })),
+        ("DeleteChannel", json!({ "channel": "ops" }), json!(null)),
+        ("CreateKey", json!({}), new),
+        ("RotateKey", id.clone(), json!({ "overlap_seconds": 0 })),
+        ("UpdateKey", id.clone(), json!({ "name": "Shop" })),
+        ("DeleteKey", id.clone(), json!(null)),
+    ] {
+        let answer = lossy.call_losing(3, function, path, body).await;
+        assert_eq!(answer["statusCode"], 503, "{function}: {answer}");
+    }
 
-    assert_eq!(created["statusCode"], 201, "{created}");
-    let shown: Value = serde_json::from_str(created["body"].as_str().expect("a body")).expect("JSON");
-    let secret = shown["secret"].as_str().expect("a secret");
-    let push = app.request(reqwest::Method::POST, "/push").bearer_auth(secret).body(r#"{"title": "Hello"}"#);
-    let _ = app.send(push).await.expect(202);
+    assert_eq!((admin.get(&path).await.text, admin.get("/channels").await.text), before);
+    assert_eq!(admin.get("/keys").await.json()["keys"].as_array().map(Vec::len), Some(1));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_two_steps_that_ends_between_them_leaves_a_little_less_and_never_nothing() {
+    let app = App::start().await;
+    let slugs: Vec<String> = (0..100).map(|number| format!("c{number:02}")).collect();
+    let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
+    app.channels(&slugs).await;
+    let key = app.key().channels(&slugs[..50]).create().await;
+    let transactions = AtomicUsize::new(0);
+    let wire = Proxy::start(app.laptop().dynamodb_url(), false, move |request| {
+        let lost = request.get("TransactItems").is_some() && transactions.fetch_add(1, Ordering::SeqCst) > 0;
+        if lost { Fate::LoseRequest } else { Fate::Pass }
+    })
+    .await;
+    let lossy = Lossy { app: &app, lose: Arc::default(), wire };
+
+    let body = json!({ "channels": &slugs[50..] });
+    let answer = lossy.call_losing(0, "UpdateKey", json!({ "id": key.id }), body).await;
+
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    let kept = app.admin().await.get(&format!("/keys/{}", key.id)).await.expect(200).json();
+    assert_eq!(kept["channels"], json!(&slugs[2..50]));
     app.stop().await;
 }

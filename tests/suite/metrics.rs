@@ -119,6 +119,7 @@ async fn a_write_that_is_never_answered_is_ambiguous_and_one_that_never_arrives_
         let (lines, _) = authorizer(&wire.url(), "info", vec![event(&key.secret)]).await;
 
         let expected = sums(&[
+            ("Undecided{Stack=production}", 1.0),
             ("Ambiguous{Stack=production}", 1.0),
             ("Refused{Stack=production}", 1.0),
             ("Refused{Code=unavailable,Stack=production}", 1.0),

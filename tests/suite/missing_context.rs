@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use local::functions::{Handler, in_process};
 use serde_json::{Map, Value, json};
 use tests::App;
+use tests::contract::{Security, operations};
 
 /// The functions of the running product, without the gateway and the authorizer before them.
 fn functions(app: &App) -> HashMap<String, Handler> {
@@ -57,6 +58,16 @@ async fn calls(app: &App) -> Vec<Call> {
     ]
 }
 
+/// Fails unless these are calls of all operations that somebody like this may call.
+fn assert_all(security: Security, calls: &[Call]) {
+    let mut documented: Vec<_> =
+        operations().into_iter().filter(|it| it.security == security).map(|it| it.path).collect();
+    let mut called: Vec<_> = calls.iter().map(|call| call.resource).collect();
+    documented.sort_unstable();
+    called.sort_unstable();
+    assert_eq!(called, documented);
+}
+
 /// Contexts that are not what the authorizer says of a key, each by what is wrong with it.
 fn wrong_contexts(right: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
     let mut wrong = vec![
@@ -106,6 +117,7 @@ fn wrong_contexts(right: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
 async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
     let app = App::start().await;
     let calls = calls(&app).await;
+    assert_all(Security::Key, &calls);
     let functions = functions(&app);
     let right = json!({ "account": "acme", "key_id": "01JD0000000000000000000000", "scope": "all", "channels": "{}" });
     let right = right.as_object().expect("an object");
@@ -147,12 +159,16 @@ async fn a_management_function_without_claims_answers_500_and_does_nothing() {
         call("ListKeys", "/keys/{id}", json!({ "id": key.id }), json!(null)),
         call("UpdateKey", "/keys/{id}", json!({ "id": key.id }), json!({ "name": "Changed" })),
         call("DeleteKey", "/keys/{id}", json!({ "id": key.id }), json!(null)),
+        call("RotateKey", "/keys/{id}/rotate", json!({ "id": key.id }), json!({ "overlap_seconds": 0 })),
+        call("ExplainKey", "/keys/{id}/explain", json!({ "id": key.id }), json!({ "title": "Hello" })),
+        call("GetKeyHistory", "/keys/{id}/history", json!({ "id": key.id }), json!(null)),
         call("CreateChannel", "/channels", json!(null), json!({ "slug": "new" })),
         call("ListChannels", "/channels", json!(null), json!(null)),
         call("DeleteChannel", "/channels/{channel}", json!({ "channel": "ops" }), json!(null)),
         call("ListPushes", "/pushes", json!(null), json!(null)),
         call("ListPushes", "/pushes/{id}", json!({ "id": "01JD0000000000000000000000" }), json!(null)),
     ];
+    assert_all(Security::Person, &calls);
     let before = app.laptop().dump().await;
 
     for context in [

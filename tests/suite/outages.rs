@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use tests::contract::{Operation, Security, operations};
 use tests::proxy::{Fate, Proxy};
@@ -26,7 +27,7 @@ impl Scene {
         let app = App::start_to_fail().await;
         app.channels(&["ops", "news"]).await;
         let both = ["PushNotifications/Send", "Subscriptions/Write"];
-        let key = app.key().permissions(&both).create().await;
+        let key = app.key().permissions(&both).with("limits", json!({ "per_day": 1000 })).create().await;
         let subscription = key.subscribe(&app.push_service.device(), &[]).await;
         let (key, secret) = (key.id, key.secret);
         let token = app.admin().await.token;
@@ -47,6 +48,8 @@ impl Scene {
         let request = self.app.request(operation.method.clone(), &path).bearer_auth(credential);
         let body = match operation.path {
             "/subscriptions" => Some(self.app.push_service.device().subscription(&[])),
+            // An edit that finds nothing to change would write nothing.
+            "/keys/{id}" if operation.method == Method::PATCH => Some(json!({ "name": "Renamed" })),
             _ => operation.example_body().cloned(),
         };
         self.app.send(body.into_iter().fold(request, |request, body| request.body(body.to_string()))).await

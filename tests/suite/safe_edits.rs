@@ -116,5 +116,28 @@ async fn a_change_of_many_channels_in_two_steps_is_one_edit_of_what_was_seen() {
     let swapped = send_if(&app, &admin, Method::PATCH, &path, &seen, Some(json!({ "channels": &slugs[50..] }))).await;
 
     assert_eq!(swapped.expect(200).json()["channels"].as_array().map(Vec::len), Some(50));
+    let history = admin.get(&format!("{path}/history")).await.expect(200).json();
+    let channels =
+        |index: usize| history["events"][index]["changes"]["channels"]["to"].as_array().expect("slugs").len();
+    assert_eq!((channels(0), channels(1), channels(2)), (50, 48, 50), "two too many go first: {history}");
+    assert!(history["events"][0]["at"].as_str() > history["events"][1]["at"].as_str());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_changes_nothing_leaves_no_trace() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let key = app.key().create().await;
+    let path = format!("/keys/{}", key.id);
+    let before = admin.get(&path).await.expect(200);
+
+    for nothing in [json!({}), json!({ "name": before.json()["name"], "status": "active", "scope": "all" })] {
+        let answer = admin.patch(&path, &nothing).await.expect(200);
+        assert_eq!((answer.header("ETag"), &answer.text), (before.header("ETag"), &before.text));
+    }
+
+    let history = admin.get(&format!("{path}/history")).await.expect(200).json();
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(1), "{history}");
     app.stop().await;
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::account::Author;
@@ -226,4 +227,71 @@ async fn limits_a_rotation_and_a_new_day_cost_no_further_call_but_the_old_secret
 
     assert_eq!(calls(&new).await, 1, "after a rotation");
     assert_eq!(calls(&old).await, 2, "with the old secret of a rotation");
+}
+
+#[tokio::test]
+async fn what_is_over_is_removed_by_a_later_write_at_no_further_cost() {
+    let authorizer = Authorizer::start().await;
+    let (key, secret) = authorizer.engine.add_key(&Engine::store(authorizer.engine.url()), |_| ()).await;
+    let now = Timestamp::now();
+    let (day, minute) = (now.day(), now.minute());
+    let number = |n: i64| AttributeValue::N(n.to_string());
+    let over = |index: i64| match index {
+        0..20 => format!("m{}", minute - 2 - index),
+        _ => format!("d{}", day - 31 - index),
+    };
+    let kept = [format!("m{}", minute - 1), format!("d{}", day - 29)];
+    let mut past: HashMap<String, AttributeValue> =
+        (0..30).map(over).chain(kept.clone()).map(|name| (name, number(1))).collect();
+    past.insert("old_hash".to_owned(), AttributeValue::B(Blob::new([7; 32])));
+    past.insert("old_hint".to_owned(), AttributeValue::S("ab12".to_owned()));
+    past.insert("old_until".to_owned(), number(now.millis() - 1));
+    past.insert("old_used_at".to_owned(), number(now.millis() - 2));
+    let slot = |age: i64| (random::base62(8), number(now.millis() - age * 1_000));
+    past.insert("slots".to_owned(), AttributeValue::M([slot(61), slot(50)].into()));
+    let before = authorizer.engine.item(&key).await;
+    let put = authorizer.engine.client().put_item().table_name(KEYS);
+    put.set_item(Some(before.into_iter().chain(past).collect())).send().await.expect("the engine answers");
+
+    for _ in 0..2 {
+        let (_, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+        assert_eq!(calls.iter().map(|(_, status, _)| *status).collect::<Vec<_>>(), [200]);
+    }
+
+    let item = authorizer.engine.item(&key).await;
+    let left: Vec<_> = (0..30).map(over).filter(|name| item.contains_key(name)).collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(kept.iter().all(|name| item.contains_key(name)), "{item:?}");
+    assert!(!item.keys().any(|name| name.starts_with("old_")), "{item:?}");
+    assert_eq!(item["slots"].as_m().expect("a map").len(), 2, "the one that may still be in use, and our own");
+}
+
+#[tokio::test]
+async fn an_old_secret_that_a_rotation_brought_meanwhile_is_not_removed() {
+    let authorizer = Authorizer::start().await;
+    let admin = Engine::store(authorizer.engine.url());
+    let (key, first) = authorizer.engine.add_key(&admin, |_| ()).await;
+    let rotate = async |key: &Key| {
+        let secret = Secret::generate(&key.account, &key.id);
+        let overlap = Overlap::try_from(600).expect("an overlap");
+        let rotated = key.rotated(&secret, overlap, random::base62(8), Timestamp::now());
+        let event = Event::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());
+        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("the engine answers"), Edited::Done);
+        (rotated, secret)
+    };
+    let (rotated, second) = rotate(&key).await;
+    let end = authorizer.engine.client().update_item().table_name(KEYS);
+    let end = end.key("account", AttributeValue::S(key.account.to_string()));
+    let end = end.key("id", AttributeValue::S(key.id.to_string())).update_expression("SET old_until = :past");
+    let end = end.expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
+    end.send().await.expect("the engine answers");
+    // What it shows is that the first secret is over.
+    let _ = authorizer.ask(second.expose(), "/push", "/push").await;
+    let (_, third) = rotate(&rotated).await;
+
+    for (secret, allowed) in [(&third, true), (&second, true), (&first, false)] {
+        let (answer, _) = authorizer.ask(secret.expose(), "/push", "/push").await;
+        assert_eq!(answer.is_ok(), allowed, "{answer:?}");
+    }
+    assert!(authorizer.engine.item(&key).await.contains_key("old_used_at"));
 }

@@ -111,7 +111,7 @@ fn outcome(judged: &Result<Judgement, Failure>) -> Event<'static> {
         Err(Failure::UnknownRoute) => ("unknown_route", Counts::refused()),
         Err(Failure::Unavailable(error)) => {
             let ambiguous = matches!(error, store::Error::Ambiguous(_)).then_some(1);
-            ("unavailable", Counts { ambiguous, ..Counts::refused() })
+            ("unavailable", Counts { undecided: Some(1), ambiguous, ..Counts::refused() })
         }
     };
     let cause = match judged {

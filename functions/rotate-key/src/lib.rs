@@ -16,7 +16,6 @@ const TRIES: u32 = 10;
 
 /// Answers 200 with the new secret and the key.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
-    let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
     let precondition = request.precondition()?;
@@ -26,10 +25,11 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
-        let after = before.rotated(&secret, overlap, random::base62(8), now);
-        let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), now);
+        let at = Timestamp::now().after(before.updated_at);
+        let after = before.rotated(&secret, overlap, random::base62(8), at);
+        let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), at);
         if store.rotate_key(&before, &after, &event).await? == Edited::Done {
-            return Ok(Reply::ok(&answers::issued(&secret, &after, now)).no_store().tagged(&after.revision));
+            return Ok(Reply::ok(&answers::issued(&secret, &after, at)).no_store().tagged(&after.revision));
         }
     }
     Err(Problem::EditConflict)

@@ -2,7 +2,7 @@
 
 use shared::account::Account;
 use shared::answers;
-use shared::channel::{Channels, Slugs};
+use shared::channel::{Channels, Slug, Slugs};
 use shared::fields::{Mistake, text};
 use shared::history::{Action, Event};
 use shared::http::{self, Reply, Request};
@@ -43,10 +43,14 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
-        let after = changed(store, &admin.account, &before, &changes, now).await?;
+        let at = now.after(before.updated_at);
+        let after = changed(store, &admin.account, &before, &changes, at).await?;
         let step = first_step(&before, &after);
         let next = step.as_ref().unwrap_or(&after);
-        let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), now);
+        let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), at);
+        if event.changes.is_empty() {
+            return Ok(Reply::ok(&answers::key(&before, now)).tagged(&before.revision));
+        }
         if store.edit_key(&before, next, &event).await? == Edited::Raced {
             continue;
         }
@@ -59,16 +63,20 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     Err(Problem::EditConflict)
 }
 
-/// A change of so many channels that one transaction cannot hold it first takes away what the key loses: in
-/// between it reaches less than before and after, and never more.
+/// A change of so many channels that one transaction cannot hold it first takes away the few that are too many, of those
+/// that the key loses. In between it reaches a little less than before, and never more.
 fn first_step(before: &Key, after: &Key) -> Option<Key> {
     let (old, new) = (before.scope.channels(), after.scope.channels());
-    let kept: Channels =
-        old.iter().filter(|(slug, id)| new.get(slug) == Some(id)).map(|(s, i)| (s.clone(), i.clone())).collect();
-    let changed = old.len() + new.len() - 2 * kept.len();
-    let too_many = changed > MOST_CHANNELS_AT_ONCE && kept.len() < old.len();
+    let lost: Vec<&Slug> = old.iter().filter(|(slug, id)| new.get(slug) != Some(id)).map(|(slug, _)| slug).collect();
+    let changed = lost.len() + new.len() - (old.len() - lost.len());
+    let too_many = changed.checked_sub(MOST_CHANNELS_AT_ONCE).filter(|many| *many > 0)?;
 
-    too_many.then(|| Key { scope: Scope::Channels(kept), revision: random::base62(8), ..before.clone() })
+    let mut channels = old.clone();
+    for slug in lost.into_iter().take(too_many) {
+        channels.remove(slug);
+    }
+    let (scope, updated_at) = (Scope::Channels(channels), after.updated_at);
+    Some(Key { scope, updated_at, revision: random::base62(8), ..before.clone() })
 }
 
 fn read(request: &Request, now: Timestamp) -> Result<Changes, Problem> {

@@ -106,6 +106,7 @@ function at(part: Json, ...path: string[]): Json | undefined {
 
 const refused: [PushgateParameters, RegExp][] = [
   [{ consoleOrigin: 'https://console.example.org/' }, /consoleOrigin: ConsoleOrigin does not allow/],
+  [{ consoleOrigin: 'http://console.example.org' }, /consoleOrigin: ConsoleOrigin does not allow/],
   [{ vapidSubject: 'admin@example.org' }, /vapidSubject/],
   [{ signInPrefix: 'Push' }, /signInPrefix/],
   [{ logRetentionDays: 8 }, /logRetentionDays/],

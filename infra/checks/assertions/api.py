@@ -100,6 +100,12 @@ def people_sign_in_at_the_pool_of_this_stack(s):
         yield "People"
 
 
+@assertion(lambda s: declared(s)["People"].pop("identityValidationExpression"))
+def a_token_of_another_client_of_the_pool_is_refused(s):
+    if target(declared(s)["People"].get("identityValidationExpression")) != "UserPoolClient":
+        yield "People"
+
+
 def pin_send_push(s):
     uri = {"Fn::Sub": "arn:aws:lambda:::functions/${SendPush.Arn}/invocations"}
     s.routes["POST /push"]["x-amazon-apigateway-integration"]["uri"] = uri

@@ -22,7 +22,7 @@ DIMENSIONS = {
 }
 
 WATCHED = {
-    ("AWS/ApiGateway", "5XXError"), ("Pushgate", "Refused"), ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
+    ("AWS/ApiGateway", "5XXError"), ("Pushgate", "Undecided"), ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
     ("AWS/DynamoDB", "ReadThrottleEvents"), ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
     ("Pushgate", "SignatureRefused"), ("AWS/Lambda", "Errors"),
@@ -104,6 +104,18 @@ def two_stacks_ring_apart(s):
     for name, namespace, _, dimensions in metrics(s):
         stack = dimensions.get("Stack" if namespace == "Pushgate" else "ApiName", {"Ref": "AWS::StackName"})
         if stack != {"Ref": "AWS::StackName"}:
+            yield name
+
+
+def watch_every_function(s):
+    dimensions = [*s["AuthorizerUnavailable"]["Dimensions"], {"Name": "Code", "Value": "unavailable"}]
+    s["AuthorizerUnavailable"].update(MetricName="Refused", Dimensions=dimensions)
+
+
+@assertion(watch_every_function)
+def no_alarm_takes_the_refusals_of_all_functions_for_those_of_one(s):
+    for name, namespace, metric, _ in metrics(s):
+        if (namespace, metric) == ("Pushgate", "Refused"):
             yield name
 
 

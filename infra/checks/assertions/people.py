@@ -1,9 +1,21 @@
 """How people sign in, and what no provider and no person may decide."""
 
+import re
+
 from assertion import assertion
-from stack import target
+from stack import target, text
 
 SECRETS = {"client_id", "client_secret", "private_key"}
+
+# Who may call the second one has credentials of the account, and could set a password as well.
+FLOWS = {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"}
+
+# Addresses, and whether Cognito returns to them.
+ORIGINS = {
+    "https://console.example.com": True, "https://console.example.com:8443": True, "http://localhost:3000": True,
+    "http://localhost": True, "http://console.example.com": False, "http://localhost.example.com": False,
+    "https://console.example.com/": False, "https://": False, "console.example.com": False,
+}
 
 
 @assertion(lambda s: s["UserPool"]["AdminCreateUserConfig"].update(AllowAdminCreateUserOnly=False))
@@ -26,9 +38,9 @@ def the_token_says_whose_account_it_is(s):
 
 
 @assertion(lambda s: s["UserPoolClient"]["ExplicitAuthFlows"].append("ALLOW_USER_PASSWORD_AUTH"))
-def no_program_sends_a_password(s):
+def no_program_sends_a_password_without_credentials_of_the_account(s):
     for name, it in s.of("Cognito::UserPoolClient").items():
-        if it.get("ExplicitAuthFlows") != ["ALLOW_REFRESH_TOKEN_AUTH"]:
+        if set(it.get("ExplicitAuthFlows", [])) != FLOWS:
             yield name
 
 
@@ -44,6 +56,13 @@ def sign_in_returns_to_the_console_alone(s):
     for name, it in s.of("Cognito::UserPoolClient").items():
         if it["CallbackURLs"] + it["LogoutURLs"] != [{"Fn::Sub": "${ConsoleOrigin}/"}] * 2:
             yield name
+
+
+@assertion(lambda s: s.declared["ConsoleOrigin"].update(AllowedPattern="https?://[^/\\s]+"))
+def the_console_is_where_Cognito_returns_to(s):
+    for origin, returns in ORIGINS.items():
+        if bool(re.fullmatch(s.declared["ConsoleOrigin"]["AllowedPattern"], origin)) != returns:
+            yield origin
 
 
 @assertion(lambda s: s["UserPoolClient"].update(IdTokenValidity=24, TokenValidityUnits={"IdToken": "hours"}))
@@ -82,6 +101,17 @@ def an_address_counts_once_it_is_verified(s):
     settings = s["UserPool"].get("UserAttributeUpdateSettings", {})
     if settings.get("AttributesRequireVerificationBeforeUpdate") != ["email"]:
         yield "UserPool"
+
+
+def require_a_name(s):
+    next(it for it in s["UserPool"]["Schema"] if it["Name"] == "name").update(Required=True)
+
+
+@assertion(require_a_name)
+def who_comes_from_a_provider_needs_an_address_and_no_name(s):
+    required = [it["Name"] for it in s["UserPool"]["Schema"] if it.get("Required")]
+    if required != ["email"]:
+        yield text(required)
 
 
 @assertion(lambda s: s["Google"]["AttributeMapping"].update({"custom:account": "hd"}), variants=("on",))

@@ -19,23 +19,15 @@ pub(super) fn tag(revision: &str) -> String {
 impl Precondition {
     /// Of the values of the header: `*`, or a list of tags. A weak tag matches nothing.
     pub(super) fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Result<Self, Problem> {
-        let values: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let values: Vec<&str> = values.map(str::trim).collect();
         match values.as_slice() {
-            [] | ["*"] => return Ok(Self::Always),
-            _ => {}
+            [] | ["*"] => Ok(Self::Always),
+            values => {
+                values.iter().try_fold(Vec::new(), |known, list| tags(list, known)).map(Self::OneOf).ok_or_else(|| {
+                    Problem::InvalidParameter("If-Match is neither * nor a list of entity tags in quotes".to_owned())
+                })
+            }
         }
-        let is_tag = |text: &str| text.len() < 256 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        let quoted =
-            |text: &str| text.strip_prefix('"')?.strip_suffix('"').filter(|tag| is_tag(tag)).map(str::to_owned);
-        let mut revisions = Vec::new();
-        for value in values {
-            let (weak, text) = value.strip_prefix("W/").map_or((false, value), |text| (true, text));
-            let revision = quoted(text).ok_or_else(|| {
-                Problem::InvalidParameter("If-Match is neither * nor a list of entity tags in quotes".to_owned())
-            })?;
-            revisions.extend(Some(revision).filter(|_| !weak));
-        }
-        Ok(Self::OneOf(revisions))
     }
 
     /// Refuses a change of what has this revision, if that is not what it should be.
@@ -57,6 +49,22 @@ impl Precondition {
     }
 }
 
+/// The strong tags of a list, behind these. A comma inside a tag's quotes is the tag's own.
+fn tags(mut list: &str, mut known: Vec<String>) -> Option<Vec<String>> {
+    loop {
+        let (weak, quoted) = list.strip_prefix("W/").map_or((false, list), |quoted| (true, quoted));
+        let (tag, rest) = quoted.strip_prefix('"')?.split_once('"')?;
+        if !tag.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        known.extend((!weak).then(|| tag.to_owned()));
+        match rest.trim_start() {
+            "" => return Some(known),
+            more => list = more.strip_prefix(',')?.trim_start(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +81,8 @@ mod tests {
         assert_eq!(parse(&[r#""a""#]), one_of(&["a"]));
         assert_eq!(parse(&[r#""a", "b""#, r#""c""#]), one_of(&["a", "b", "c"]));
         assert_eq!(parse(&[r#"W/"a", "b""#]), one_of(&["b"]));
+        assert_eq!(parse(&[r#""a,b" ,"c""#]), one_of(&["a,b", "c"]));
+        assert_eq!(parse(&[&format!("\"{}\"", "x".repeat(300))]), one_of(&["x".repeat(300).as_str()]));
         for wrong in ["", "a", "\"a", "\"a\" \"b\"", "*, \"a\"", "\"a\u{7f}\"", "w/\"a\""] {
             assert_eq!(parse(&[wrong]), None, "{wrong}");
         }

@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 pub const NAMESPACE: &str = "Pushgate";
 
 /// The members of an event that are metrics: all of them are counts.
-pub const METRICS: [&str; 8] =
-    ["Authorised", "Refused", "Ambiguous", "Delivered", "Gone", "Failed", "SignatureRefused", "Retried"];
+pub const METRICS: [&str; 9] =
+    ["Authorised", "Refused", "Undecided", "Ambiguous", "Delivered", "Gone", "Failed", "SignatureRefused", "Retried"];
 
 /// The one that is also counted by its code.
 const BY_CODE: &str = "Refused";

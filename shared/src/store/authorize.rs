@@ -86,7 +86,7 @@ impl Store {
                         Err(Refusal::RateLimited { retry_after }) => return through(&image, Some(retry_after), now),
                         Err(refusal) => return Ok(Verdict::Refused(refusal)),
                         // A rotated key's old secret: its use is noted, which is another write.
-                        Ok(found) if found != which => which = found,
+                        Ok(found) if found != which => (which, stale.old_until) = (found, None),
                         Ok(_) if last_write.is_some_and(|last| last > n) => writer.rename(),
                         // Only the pruning was refused: what the image showed has been written since.
                         Ok(_) => stale = Stale::default(),
@@ -182,6 +182,11 @@ impl Store {
         // A clock that was set back could count what it saw as over.
         let counted = [day_attribute(now.day()), minute_attribute(now.minute())];
         removed.extend(stale.counters.iter().filter(|counter| !counted.contains(counter)).cloned());
+        if let Some(seen) = stale.old_until {
+            conditions.push("old_until = :ended".to_owned());
+            removed.extend(key_item::OLD_SECRET.map(str::to_owned));
+            update = update.expression_attribute_values(":ended", number(seen));
+        }
         let also = if which == Which::Old { ", old_used_at = :now" } else { "" };
         let change =
             format!("SET slots.#writer = :n, last_used_at = :now{also} ADD #uses :one, #day :one, #minute :one");

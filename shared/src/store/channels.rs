@@ -45,9 +45,16 @@ impl Store {
             .condition_expression("attribute_not_exists(slug)")
             .build()
             .map_err(built)?;
-        let added = self.transact(vec![TransactWriteItem::builder().put(put).build()]).await?;
-
-        Ok(if added == Transacted::Done { Added::Done } else { Added::Exists })
+        match self.transact(vec![TransactWriteItem::builder().put(put).build()]).await {
+            Ok(Transacted::Done) => Ok(Added::Done),
+            Ok(Transacted::Refused(_)) => Ok(Added::Exists),
+            // Never answered: the channel itself tells.
+            Err(error @ Error::Unavailable(_)) => {
+                let kept = self.existing(account, &Slugs::from([channel.slug.clone()])).await?;
+                if kept.get(&channel.slug) == Some(&channel.id) { Ok(Added::Done) } else { Err(error) }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The account's channels by slug, so many at most, those after `after`; and whether more follow.
@@ -71,7 +78,7 @@ impl Store {
         }
         let found = query.send().await.map_err(failed)?;
         let mut channels = found.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
-        let more = channels.len() > most;
+        let more = channels.len() > most || found.last_evaluated_key.is_some();
         channels.truncate(most);
 
         Ok((channels, more))
@@ -104,12 +111,19 @@ impl Store {
                 .expression_attribute_values(":zero", number(0))
                 .build()
                 .map_err(built)?;
-            if self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await? == Transacted::Done {
-                return Ok(Removed::Done);
-            }
+            let unanswered = match self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await {
+                Ok(Transacted::Done) => return Ok(Removed::Done),
+                Ok(Transacted::Refused(_)) => None,
+                Err(error @ Error::Unavailable(_)) => Some(error),
+                Err(error) => return Err(error),
+            };
             let named = key(("account", account.as_str()), ("slug", slug.as_str()));
-            let Some(item) = self.get(&self.tables.channels, named).await? else {
-                return Ok(Removed::Absent);
+            let item = match (self.get(&self.tables.channels, named).await?, unanswered) {
+                (Some(_), Some(error)) => return Err(error),
+                // Never answered, and it is gone.
+                (None, Some(_)) => return Ok(Removed::Done),
+                (None, None) => return Ok(Removed::Absent),
+                (Some(item), None) => item,
             };
             // At 0 the last key has left since: then it can be deleted after all.
             let keys: u64 = Reader::new(KIND, &item).number("keys")?;
@@ -138,7 +152,7 @@ impl Store {
     }
 }
 
-/// The part of a transaction by which a channel counts a key more or less, if it still is this channel.
+/// The part of a transaction by which a channel counts a key more or less, if it still is this channel, and counted it.
 pub(super) fn count_key(
     table: &str,
     account: &Account,
@@ -150,7 +164,8 @@ pub(super) fn count_key(
         .table_name(table)
         .key("account", text(account.as_str()))
         .key("slug", text(slug.as_str()))
-        .condition_expression("attribute_exists(slug) AND id = :id")
+        .condition_expression("attribute_exists(slug) AND id = :id AND #keys >= :least")
+        .expression_attribute_values(":least", number((-by).max(0)))
         .update_expression("ADD #keys :by")
         .expression_attribute_names("#keys", "keys")
         .expression_attribute_values(":id", text(id.as_str()))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::item::{Item, Reader, author, moment, number, text};
+use super::item::{self, Item, Reader, author, moment, number, text};
 use super::{Error, Store, built, failed, page_limit};
 use crate::account::Account;
 use crate::history::{Action, Event, EventId};
@@ -44,6 +44,12 @@ impl Store {
         events.truncate(most);
 
         Ok((events, more))
+    }
+
+    /// Whether this event of this key happened: it is kept together with the change that it tells of, or not at all.
+    pub(super) async fn is_noted(&self, account: &Account, key: &KeyId, event: &Event) -> Result<bool, Error> {
+        let noted = item::key(("pk", partition(account, key)), ("sk", event.id.as_str()));
+        Ok(self.get(&self.tables.history, noted).await?.is_some())
     }
 
     /// The part of a transaction that keeps this event of this key.

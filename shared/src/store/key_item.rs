@@ -153,6 +153,14 @@ fn old_secret(reader: Reader<'_>) -> Result<Option<OldSecret>, Error> {
     }))
 }
 
+/// When the old secret of a rotated key ends or ended, in milliseconds.
+pub(super) fn old_until(item: &Item) -> Option<i64> {
+    item.get("old_until")?.as_n().ok()?.parse().ok()
+}
+
+/// All that is kept of an old secret.
+pub(super) const OLD_SECRET: [&str; 4] = ["old_hash", "old_hint", "old_until", "old_used_at"];
+
 /// The writers that wrote the item lately, each with the number of its last write.
 pub(super) fn slots(item: &Item) -> HashMap<String, i64> {
     let slots = item.get("slots").and_then(|value| value.as_m().ok());

@@ -32,8 +32,7 @@ impl Store {
         let put = TransactWriteItem::builder().put(put.map_err(built)?).build();
 
         let counts = self.counts(&key.account, &Channels::new(), key.scope.channels())?;
-        let added = self.edit(put, self.note(&key.account, &key.id, event)?, counts).await;
-        self.or_landed(added, key).await
+        self.edit(key, put, event, counts).await
     }
 
     /// The key of this id.
@@ -67,7 +66,7 @@ impl Store {
         }
         let found = query.send().await.map_err(failed)?;
         let mut keys = found.items().iter().map(key_item::from_item).collect::<Result<Vec<_>, _>>()?;
-        let more = keys.len() > most;
+        let more = keys.len() > most || found.last_evaluated_key.is_some();
         keys.truncate(most);
 
         Ok((keys, more))
@@ -77,27 +76,14 @@ impl Store {
     pub async fn edit_key(&self, before: &Key, after: &Key, event: &Event) -> Result<Edited, Error> {
         let update = self.update_key(before, key_item::editable(after))?;
         let counts = self.counts(&before.account, before.scope.channels(), after.scope.channels())?;
-        let edited = self.edit(update, self.note(&before.account, &before.id, event)?, counts).await;
-        self.or_landed(edited, after).await
+        self.edit(before, update, event, counts).await
     }
 
     /// Writes what a rotation made of a key's secrets, if nobody else has edited it meanwhile.
     pub async fn rotate_key(&self, before: &Key, after: &Key, event: &Event) -> Result<Edited, Error> {
         let written = key_item::editable(after).into_iter().chain(key_item::rotated(after));
         let update = self.update_key(before, written)?;
-        let rotated = self.edit(update, self.note(&before.account, &before.id, event)?, ChannelCounts::default()).await;
-        self.or_landed(rotated, after).await
-    }
-
-    /// How a write of this key ended. If its answer was lost for good, the key itself tells: there must be no secret that
-    /// nobody has, and no change that happened and failed.
-    async fn or_landed(&self, written: Result<Edited, Error>, key: &Key) -> Result<Edited, Error> {
-        if let Err(Error::Unavailable(_)) = &written
-            && self.key(&key.account, &key.id).await?.is_some_and(|kept| kept.revision == key.revision)
-        {
-            return Ok(Edited::Done);
-        }
-        written
+        self.edit(before, update, event, ChannelCounts::default()).await
     }
 
     /// The part of a transaction that writes these attributes of a key, or removes those that are `None`.
@@ -144,24 +130,32 @@ impl Store {
         let delete = TransactWriteItem::builder().delete(delete.map_err(built)?).build();
 
         let counts = self.counts(&key.account, key.scope.channels(), &Channels::new())?;
-        self.edit(delete, self.note(&key.account, &key.id, event)?, counts).await
+        self.edit(key, delete, event, counts).await
     }
 
     /// Writes the key's own part, its event and the counts of its channels. A channel that the key leaves may be no more, as after a
     /// table was restored: that must not keep anybody from revoking the key, so it is left uncounted.
     async fn edit(
         &self,
-        key: TransactWriteItem,
-        event: TransactWriteItem,
+        key: &Key,
+        part: TransactWriteItem,
+        event: &Event,
         counts: ChannelCounts,
     ) -> Result<Edited, Error> {
+        let note = self.note(&key.account, &key.id, event)?;
         let ChannelCounts { mut left, joined } = counts;
         loop {
-            let parts = std::iter::once(&key).chain(&left).chain(&joined).chain([&event]).cloned().collect();
-            match self.transact(parts).await? {
-                Transacted::Done => return Ok(Edited::Done),
-                Transacted::Refused(part) if (1..=left.len()).contains(&part) => drop(left.remove(part - 1)),
-                Transacted::Refused(_) => return Ok(Edited::Raced),
+            let parts = std::iter::once(&part).chain(&left).chain(&joined).chain([&note]).cloned().collect();
+            match self.transact(parts).await {
+                Ok(Transacted::Done) => return Ok(Edited::Done),
+                Ok(Transacted::Refused(part)) if (1..=left.len()).contains(&part) => drop(left.remove(part - 1)),
+                Ok(Transacted::Refused(_)) => return Ok(Edited::Raced),
+                // Never answered: the event tells, whatever became of the key since. There must be no secret that nobody has,
+                // and no change that happened and failed.
+                Err(Error::Unavailable(_)) if self.is_noted(&key.account, &key.id, event).await? => {
+                    return Ok(Edited::Done);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -31,7 +31,7 @@ impl Store {
                 SdkError::ServiceError(answer) => match answer.err() {
                     TransactWriteItemsError::TransactionCanceledException(cancelled) => {
                         let codes: Vec<&str> =
-                            cancelled.cancellation_reasons().iter().filter_map(|r| r.code()).collect();
+                            cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or_default()).collect();
                         if let Some(part) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
                             return Ok(Transacted::Refused(part));
                         }

@@ -18,8 +18,11 @@ const STALE_AFTER: i64 = 60_000;
 /// So much is removed with one write.
 const MOST_PRUNED: usize = 8;
 
+/// So many counters, too: they need no condition. A key that is used once in a while leaves one each time.
+const MOST_COUNTERS: usize = 32;
+
 /// Of so many keys it is remembered what can go.
-const MOST_KEYS: usize = 256;
+const MOST_KEYS: usize = 1_024;
 
 /// The slots of this environment.
 #[derive(Default)]
@@ -46,6 +49,8 @@ pub(super) struct Stale {
     pub(super) slots: Vec<(String, i64)>,
     /// Names of counters of days and minutes that are over.
     pub(super) counters: Vec<String>,
+    /// The end of an old secret whose time is over, as it was seen: a rotation may have brought another.
+    pub(super) old_until: Option<i64>,
 }
 
 impl Writers {
@@ -66,9 +71,13 @@ impl Writers {
         let mut known = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
         if stale == Stale::default() {
             known.remove(key);
-        } else if known.len() < MOST_KEYS || known.contains_key(key) {
-            known.insert(key.clone(), stale);
+            return;
         }
+        if known.len() == MOST_KEYS {
+            // Keys that are not used again would hold their places for ever; what can go is seen again.
+            known.clear();
+        }
+        known.insert(key.clone(), stale);
     }
 }
 
@@ -114,14 +123,32 @@ impl Stale {
                 |letter, than| name.strip_prefix(letter).and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n < than);
             older('d', now.day() - DAYS_OF_USAGE) || older('m', now.minute() - 1)
         };
-        let counters = item.keys().filter(over).take(MOST_PRUNED).cloned().collect();
+        let counters = item.keys().filter(over).take(MOST_COUNTERS).cloned().collect();
+        let old_until = key_item::old_until(item).filter(|until| *until <= now.millis());
 
-        Self { slots, counters }
+        Self { slots, counters, old_until }
     }
 
     /// Without this writer's own slot, which its write renews.
     pub(super) fn without(mut self, writer: &str) -> Self {
         self.slots.retain(|(name, _)| name != writer);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_go_is_seen_however_many_keys_there_are() {
+        let (writers, now) = (Writers::default(), Timestamp::from_millis(1_000 * 86_400_000));
+        let item = Item::from([("m1".to_owned(), crate::store::item::number(1))]);
+        let keys: Vec<KeyId> = (0..=MOST_KEYS).map(|_| KeyId::generate(now)).collect();
+        for key in &keys {
+            writers.remember(key, &item, now);
+        }
+        assert_eq!(writers.take_stale(&keys[MOST_KEYS]).counters, ["m1"]);
+        assert_eq!(writers.take_stale(&keys[MOST_KEYS]), Stale::default(), "once");
     }
 }
