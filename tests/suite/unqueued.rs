@@ -10,18 +10,15 @@ use tests::courier::Courier;
 use tests::proxy::{Proxy, Rewrites};
 use tests::{App, Key};
 
-/// `send-push` with its own role, and this queue at the laptop's own address.
-fn send_push(app: &App, queue: &str) -> Handler {
-    send_push_over(app, app.laptop().queue_url(), queue)
-}
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// `send-push` with its own role, and this queue behind this address.
-fn send_push_over(app: &App, address: &str, queue: &str) -> Handler {
+/// `send-push` with its own role, and the queue behind this address.
+fn send_push(app: &App, queue: &str) -> Handler {
     let mut functions: HashMap<String, Handler> = in_process(|function| {
         let mut environment = app.laptop().environment(app.laptop().dynamodb_url());
         environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.to_owned());
-        environment.insert("AWS_ENDPOINT_URL_SQS".to_owned(), address.to_owned());
-        environment.insert("QUEUE_URL".to_owned(), format!("{}/000000000000/{queue}", app.laptop().queue_url()));
+        environment.insert("AWS_ENDPOINT_URL_SQS".to_owned(), queue.to_owned());
         environment
     });
     functions.remove("SendPush").expect("the function")
@@ -52,7 +49,7 @@ async fn a_push_without_a_name_is_as_if_it_had_never_been() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    let (status, body) = send(&send_push(&app, "NoSuchQueue"), &key, None).await;
+    let (status, body) = send(&send_push(&app, NOWHERE), &key, None).await;
 
     assert_eq!((status, &body["code"]), (json!(503), &json!("unavailable")));
     assert_eq!(pushes(&app).await, Vec::<Value>::new());
@@ -65,7 +62,7 @@ async fn a_named_push_is_taken_over_at_once_by_whoever_repeats_it() {
     let device = app.push_service.device();
     app.subscriber().await.subscribe(&device, &[]).await;
     let key = app.key().create().await;
-    let (broken, sound) = (send_push(&app, "NoSuchQueue"), send_push(&app, "PushQueue"));
+    let (broken, sound) = (send_push(&app, NOWHERE), send_push(&app, app.laptop().queue_url()));
 
     let (status, _) = send(&broken, &key, Some("order-17")).await;
     assert_eq!(status, 503);
@@ -91,7 +88,7 @@ async fn a_push_that_is_on_its_way_although_the_queue_never_said_so_is_accepted(
     app.subscriber().await.subscribe(&device, &[]).await;
     let key = app.key().create().await;
     let (silent, mut held) = Proxy::hold(app.laptop().queue_url(), Rewrites::NONE).await;
-    let function = send_push_over(&app, &silent.url(), "PushQueue");
+    let function = send_push(&app, &silent.url());
 
     let queue = async {
         while let Some(attempt) = held.recv().await {
