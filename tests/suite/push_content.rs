@@ -1,7 +1,7 @@
 //! What a push may say and how large it may be, every mistake named.
 
-use reqwest::Method;
 use serde_json::{Value, json};
+use shared::json::Json;
 use tests::{App, Key, shown};
 
 /// A push of exactly so many bytes once it is encrypted, as a dry run says.
@@ -149,9 +149,8 @@ async fn data_arrives_as_it_was_sent_whatever_its_fields_are_called() {
     let key = app.key().create().await;
     let data = r#"{"a":{"$serde_json::private::RawValue":"not JSON"},"b":{"$serde_json::private::Number":"x"},"n":4.8280000000000003e-26}"#;
 
-    let request = app.request(Method::POST, "/push").bearer_auth(&key.secret);
-    let request = request.body(format!(r#"{{"title":"Hello","data":{data}}}"#));
-    let accepted = app.send(request).await.expect(202).json();
+    let Json(sent) = serde_json::from_str(data).expect("JSON");
+    let accepted = key.push(&json!({ "title": "Hello", "data": sent })).await.expect(202).json();
     app.delivered().await;
 
     let plaintext = format!(r#"{{"id":{},"title":"Hello","data":{data}}}"#, accepted["id"]);
