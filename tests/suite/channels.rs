@@ -243,3 +243,33 @@ async fn a_slug_made_again_reaches_neither_old_keys_nor_old_subscribers() {
     assert_eq!(old.received().len(), 1);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_deleted_while_a_key_takes_it_is_one_or_the_other() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let (mut kept, mut gone) = (0, 0);
+    for round in 0..20 {
+        let slug = format!("c{round}");
+        app.channels(&[&slug]).await;
+        let new = json!({
+            "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "channels", "channels": [slug],
+        });
+        let path = format!("/channels/{slug}");
+        let (made, deleted) = tokio::join!(admin.post("/keys", &new), admin.delete(&path));
+
+        match (made.status, deleted.status) {
+            (201, 409) => {
+                kept += 1;
+                assert_eq!(admin.delete(&path).await.refusal(), (409, "channel_in_use".to_owned()));
+            }
+            (422, 204) => {
+                gone += 1;
+                assert_eq!(made.refusal(), (422, "unknown_channel".to_owned()));
+            }
+            both => panic!("{both:?}: {} {}", made.text, deleted.text),
+        }
+    }
+    assert_eq!(kept + gone, 20);
+    app.stop().await;
+}

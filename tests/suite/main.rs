@@ -15,6 +15,7 @@ mod explain;
 mod features;
 mod follow_a_request;
 mod gateway;
+mod judgement;
 mod key_history;
 mod list_keys;
 mod lost_answers;

@@ -129,6 +129,8 @@ async fn a_write_that_is_never_answered_is_ambiguous_and_one_that_never_arrives_
         let judged: Vec<Value> = judged.map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!((judged.len(), &judged[0]["level"], &judged[0]["account"]), (1, &json!("ERROR"), &json!("acme")));
         assert!(judged[0]["cause"].as_str().is_some_and(|cause| cause.contains("the store does not answer")));
+        let errors = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#));
+        assert_eq!(errors.count(), 1, "the cause is said once: {lines:#?}");
     }
     app.stop().await;
 }

@@ -4,7 +4,7 @@
 //! repeated although it was applied, its condition fails, the item shows its own number, and the request is allowed
 //! without being counted again. A request is never judged twice: what its first write decided holds.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use super::item::{Item, bytes, moment, number, text};
 use super::key_item::{self, day_attribute, minute_attribute, permission_word};
 use super::writers::Stale;
-use super::{Error, REPEATS, Store, busy, failed, pause};
+use super::{Error, PATIENCE, REPEATS, Store, busy, failed, pause};
 use crate::caller::Caller;
 use crate::key::{Ask, AskedReach, Key, Refusal, Status, Which};
 use crate::secret::Secret;
@@ -21,9 +21,6 @@ use crate::time::Timestamp;
 
 /// So many attempts in a row may stay without an answer.
 const UNANSWERED: u32 = 3;
-
-/// No attempt begins later: with the last one's own time it still fits into the 10 seconds of an authorizer.
-const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What the store says of a request.
 #[derive(Debug)]

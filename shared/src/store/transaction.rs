@@ -1,11 +1,13 @@
 //! Several items written together or not at all. The token makes a repeat of a transaction that was applied succeed
 //! without being applied again.
 
+use std::time::Instant;
+
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::{Error, REPEATS, Store, busy, failed, pause};
+use super::{Error, PATIENCE, REPEATS, Store, busy, failed, pause};
 use crate::random;
 
 /// How a transaction ended.
@@ -21,7 +23,7 @@ impl Store {
     /// Writes these items together.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
         let token = random::base62(32);
-        let mut repeats = 0;
+        let (mut repeats, began) = (0, Instant::now());
         loop {
             let call = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
             let Err(error) = call.client_request_token(&token).send().await else {
@@ -45,7 +47,7 @@ impl Store {
                 _ => false,
             };
             repeats += 1;
-            if !again || repeats == REPEATS {
+            if !again || repeats == REPEATS || began.elapsed() > PATIENCE {
                 return Err(if again { Error::Unavailable(error.into()) } else { failed(error) });
             }
             tokio::time::sleep(pause(repeats)).await;
