@@ -1,10 +1,13 @@
 //! What one push costs at the tables and the queue, counted on the wire: from the authorizer's write to the last result.
+//! And how many calls of the table the authorizer makes for a request that it allows.
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use local::functions::{Handler, in_process};
 use reqwest::Client;
 use serde_json::{Value, json};
+use shared::time::Timestamp;
 
 use super::say;
 use crate::proxy::{Call, Fate, Proxy};
@@ -13,8 +16,69 @@ use crate::{App, Key};
 /// A queue that nobody takes from but this program.
 const QUEUE: &str = "PushDeadLetters";
 
-/// A push to so many recipients, who are all of the account.
+/// Write units and read units.
+type Units = (f64, f64);
+
+/// Of one push to so many recipients, the units of the authorizer, of send-push and of Deliver, and the messages: on these
+/// the table in `docs/operations.md` rests.
+const DOCUMENTED: [(usize, Units, Units, Units, usize); 3] = [
+    (1, (1.0, 0.0), (1.0, 0.0), (8.0, 3.0), 1),
+    (100, (1.0, 0.0), (1.0, 0.0), (17.0, 109.0), 1),
+    (1_000, (1.0, 0.0), (1.0, 0.0), (161.0, 1_090.0), 10),
+];
+
+/// A push to one recipient, and one to so many.
 pub async fn run(recipients: usize) {
+    allowed().await;
+    push(1).await;
+    push(recipients).await;
+}
+
+/// Requests that are allowed.
+async fn allowed() {
+    let app = App::start().await;
+    let wire = Proxy::start(app.laptop().dynamodb_url(), true, |_| Fate::Pass).await;
+    let functions = functions(&app, &wire);
+    let limits = json!({ "per_minute": 60, "per_day": 1_000 });
+    let (plain, limited) = (app.key().create().await, app.key().with("limits", limits).create().await);
+    let calls = async |what: &str, key: &Key<'_>| {
+        let _ = authorize(&functions, key).await;
+        let calls: Vec<String> = wire.take_calls().into_iter().map(|call| call.operation).collect();
+        say(&format!("cost: authorizer, {what}: {}: {}", calls.len(), calls.join(", ")));
+        calls.len()
+    };
+    let mut all = Vec::new();
+
+    // The counters of a new key begin with its first use.
+    let _ = calls("the first request of a key", &plain).await;
+    all.push(calls("a plain key", &plain).await);
+    let _ = calls("the first request of a key with limits", &limited).await;
+    all.push(calls("a key with limits", &limited).await);
+    let (admin, rotate) = (app.admin().await, format!("/keys/{}/rotate", limited.id));
+    let rotated = admin.post(&rotate, &json!({ "overlap_seconds": 600 })).await.expect(200).json();
+    let new = limited.with_secret(rotated["secret"].as_str().expect("a secret"));
+    all.push(calls("the new secret after a rotation", &new).await);
+    all.push(calls("the old secret after a rotation", &limited).await);
+    used_yesterday(&app, &plain).await;
+    all.push(calls("the first request of a day", &plain).await);
+
+    assert_eq!(all, [1, 1, 1, 2, 1]);
+    app.stop().await;
+}
+
+/// Makes a key's uses of today those of yesterday.
+async fn used_yesterday(app: &App, key: &Key<'_>) {
+    let today = Timestamp::now().day();
+    let update = app.laptop().dynamodb().update_item().table_name("KeysTable");
+    let update = update.key("account", AttributeValue::S("acme".to_owned()));
+    let update = update.key("id", AttributeValue::S(key.id.clone()));
+    let update = update.update_expression("SET #yesterday = #today REMOVE #today");
+    let update = update.expression_attribute_names("#today", format!("d{today}"));
+    let update = update.expression_attribute_names("#yesterday", format!("d{}", today - 1));
+    update.condition_expression("attribute_exists(#today)").send().await.expect("an update");
+}
+
+async fn push(recipients: usize) {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
     for _ in 0..recipients {
@@ -25,9 +89,9 @@ pub async fn run(recipients: usize) {
     let functions = functions(&app, &wire);
 
     let context = authorize(&functions, &key).await;
-    tell("authorizer", &wire.take_calls());
+    let authorizer = tell("authorizer", &wire.take_calls());
     let sent = send(&functions, context).await;
-    tell("send-push", &wire.take_calls());
+    let send_push = tell("send-push", &wire.take_calls());
     let (mut messages, mut calls) = (0, Vec::new());
     while let Some(event) = next_message(&app).await {
         messages += 1;
@@ -35,8 +99,11 @@ pub async fn run(recipients: usize) {
         assert_eq!(left["batchItemFailures"], json!([]));
         calls.extend(wire.take_calls());
     }
-    tell("deliver", &calls);
+    let deliver = tell("deliver", &calls);
     say(&format!("cost: {recipients} recipients: {messages} messages on the queue"));
+    if let Some(documented) = DOCUMENTED.iter().find(|(documented, ..)| *documented == recipients) {
+        assert_eq!((recipients, authorizer, send_push, deliver, messages), *documented);
+    }
 
     let seen = key.get(&format!("/push/{sent}")).await.expect(200).json();
     assert_eq!(
@@ -66,7 +133,9 @@ async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value
         "headers": { "Authorization": format!("Bearer {}", key.secret) },
         "requestContext": { "requestId": "a-request" },
     });
-    functions["Authorizer"](event).await.expect("a policy")["context"].clone()
+    let policy = functions["Authorizer"](event).await.expect("a policy");
+    assert_eq!(policy["policyDocument"]["Statement"][0]["Effect"], "Allow");
+    policy["context"].clone()
 }
 
 /// Sends; answers the push's id.
@@ -98,7 +167,7 @@ async fn next_message(app: &App) -> Option<Value> {
 
 /// Prints the calls of one function and the units that they cost. The engine does not tell what a write costs whose
 /// condition fails; it is charged like any other (DynamoDB, condition expressions), and these items are under 1 KB.
-fn tell(function: &str, calls: &[Call]) {
+fn tell(function: &str, calls: &[Call]) -> Units {
     let mut operations: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
     for call in calls {
         assert!(call.status == 200 || is_write(&call.operation), "{call:?}");
@@ -112,7 +181,9 @@ fn tell(function: &str, calls: &[Call]) {
     };
     let each: Vec<String> =
         operations.iter().map(|(operation, (count, units))| format!("{count} {operation} ({units})")).collect();
-    say(&format!("cost: {function}: {} write units, {} read units: {}", units(true), units(false), each.join(", ")));
+    let (written, read) = (units(true), units(false));
+    say(&format!("cost: {function}: {written} write units, {read} read units: {}", each.join(", ")));
+    (written, read)
 }
 
 fn is_write(operation: &str) -> bool {

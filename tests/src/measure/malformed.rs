@@ -1,4 +1,4 @@
-//! Malformed requests, generated: none is answered 5xx, and none sends anything.
+//! Malformed requests, generated: each is refused, none with 5xx, and none sends or changes anything.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +18,8 @@ use crate::App;
 struct Valid {
     key: String,
     page_key: String,
+    /// The path of a key that nobody uses.
+    unused: String,
     token: String,
     host: SocketAddr,
 }
@@ -29,9 +31,11 @@ pub async fn run(requests: usize, seed: u64) {
     let valid = Valid {
         key: app.key().create().await.secret,
         page_key: app.subscriber().await.secret,
+        unused: format!("/keys/{}", app.key().create().await.id),
         token: app.admin().await.token,
         host: app.url().trim_start_matches("http://").parse().expect("an address"),
     };
+    let before = app.admin().await.get(&valid.unused).await.expect(200).json();
     let mut random = StdRng::seed_from_u64(seed);
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     for _ in 0..requests {
@@ -43,12 +47,17 @@ pub async fn run(requests: usize, seed: u64) {
     }
     app.delivered().await;
     let pushes = app.admin().await.get("/pushes").await.expect(200).json();
+    let after = app.admin().await.get(&valid.unused).await.expect(200).json();
+    let closed = statuses.get(&0).copied().unwrap_or_default();
 
     say(&format!(
         "malformed: {requests} requests, seed {seed}: 0 with 5xx, {} sends; by status (0: connection closed): {statuses:?}",
         pushes["pushes"].as_array().expect("a list").len()
     ));
     assert_eq!(pushes["pushes"], json!([]));
+    assert_eq!(after, before, "nothing is changed");
+    // A server that closes before it has read all may take its answer with it.
+    assert!(closed * 1_000 <= requests, "{closed} were not answered");
     app.stop().await;
 }
 
@@ -56,7 +65,8 @@ pub async fn run(requests: usize, seed: u64) {
 fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n").into_bytes();
     let good_body = br#"{"title":"Hello"}"#.to_vec();
-    match random.random_range(0..9) {
+    let unused = format!("/v1{}", valid.unused);
+    match random.random_range(0..15) {
         0 => {
             http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body)
         }
@@ -71,7 +81,20 @@ fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
             &bearer(&valid.token),
             &body(random),
         ),
-        7 => http("GET", &query(random), &bearer(&valid.token), b""),
+        7 => http("GET", &query(random, &unused), &bearer(&valid.token), b""),
+        8 => http("PATCH", &unused, &bearer(&valid.token), &body(random)),
+        9 => http("PATCH", &unused, &bearer(&valid.token), &edit(random)),
+        10 => http("POST", &format!("{unused}/rotate"), &bearer(&valid.token), &rotation(random)),
+        11 => http("POST", &format!("{unused}/explain"), &bearer(&valid.token), &body(random)),
+        12 => {
+            let headers = [bearer(&valid.token), if_match(random)].concat();
+            match random.random_range(0..3) {
+                0 => http("PATCH", &unused, &headers, br#"{"name":"Shop"}"#),
+                1 => http("POST", &format!("{unused}/rotate"), &headers, br#"{"overlap_seconds":0}"#),
+                _ => http("DELETE", &unused, &headers, b""),
+            }
+        }
+        13 => http("POST", "/v1/push", &[bearer(&valid.key), idempotency_key(random)].concat(), &good_body),
         _ => http("PUT", "/v1/subscriptions", &bearer(&valid.page_key), &body(random)),
     }
 }
@@ -128,6 +151,66 @@ fn body(random: &mut StdRng) -> Vec<u8> {
     }
 }
 
+/// A change that no key takes that has the scope `all`.
+fn edit(random: &mut StdRng) -> Vec<u8> {
+    let wrong = [
+        json!({ "name": null }),
+        json!({ "name": " " }),
+        json!({ "name": "a\u{7}" }),
+        json!({ "name": "a".repeat(101) }),
+        json!({ "permissions": [] }),
+        json!({ "permissions": ["All"] }),
+        json!({ "permissions": "Subscriptions/Write" }),
+        json!({ "scope": "none" }),
+        json!({ "scope": "channels" }),
+        json!({ "scope": "all", "channels": ["ops"] }),
+        json!({ "channels": ["ops"] }),
+        json!({ "channels": [] }),
+        json!({ "status": "gone" }),
+        json!({ "status": true }),
+        json!({ "expires_at": "tomorrow" }),
+        json!({ "expires_at": "2001-01-01T00:00:00Z" }),
+        json!({ "expires_at": "2999-02-30T00:00:00Z" }),
+        json!({ "limits": null }),
+        json!({ "limits": { "per_minute": 0 } }),
+        json!({ "limits": { "per_day": 4_294_967_296_u64 } }),
+        json!({ "limits": { "per_hour": 1 } }),
+        json!({ "id": "01M83XJ8808Z0M6T5V3N9K2H7B" }),
+        json!({ "name": "Shop", "secret": "a" }),
+    ];
+    wrong.choose(random).expect("one").to_string().into_bytes()
+}
+
+fn rotation(random: &mut StdRng) -> Vec<u8> {
+    let wrong = [json!(-1), json!(604_801), json!(1.5), json!("1"), json!(null), json!([0]), json!(1e300)];
+    match random.random_range(0..4) {
+        0 => body(random),
+        1 => b"{}".to_vec(),
+        2 => br#"{"overlap_seconds":0,"overlap_seconds":0}"#.to_vec(),
+        _ => json!({ "overlap_seconds": wrong.choose(random).expect("one") }).to_string().into_bytes(),
+    }
+}
+
+fn if_match(random: &mut StdRng) -> Vec<u8> {
+    let wrong: [&[u8]; 8] = [b"", b"a", b"\"a", b"a\"", b"\"a\" \"b\"", b"*, \"a\"", b"w/\"a\"", b"\"\xff\""];
+    let value = match random.random_range(0..2) {
+        0 => wrong.choose(random).expect("one").to_vec(),
+        // Whatever begins so is no tag.
+        _ => [b"a", noise(random, 200).as_slice()].concat(),
+    };
+    [b"If-Match: ", value.as_slice(), b"\r\n"].concat()
+}
+
+fn idempotency_key(random: &mut StdRng) -> Vec<u8> {
+    match random.random_range(0..4) {
+        0 => b"Idempotency-Key:\r\n".to_vec(),
+        1 => b"Idempotency-Key: a\r\nIdempotency-Key: a\r\n".to_vec(),
+        2 => format!("Idempotency-Key: {}\r\n", "a".repeat(random.random_range(256..2_000))).into_bytes(),
+        // A space within is enough.
+        _ => [b"Idempotency-Key: a ", noise(random, 200).as_slice(), b" a\r\n"].concat(),
+    }
+}
+
 fn slug(random: &mut StdRng) -> String {
     let wrong =
         ["", "-", "OPS", "o_p", "ops%20", "%00", "..", "%2e%2e", "ops-", "%F0%9F%98%80", "%FF", "%", "%zz", "ops%2Fx"];
@@ -148,8 +231,9 @@ fn path(random: &mut StdRng) -> String {
     }
 }
 
-fn query(random: &mut StdRng) -> String {
-    let list = ["/v1/keys", "/v1/channels", "/v1/pushes"].choose(random).expect("one");
+fn query(random: &mut StdRng, key: &str) -> String {
+    let history = format!("{key}/history");
+    let list = ["/v1/keys", "/v1/channels", "/v1/pushes", history.as_str()].choose(random).copied().expect("one");
     let wrong = [
         "limit=0",
         "limit=101",

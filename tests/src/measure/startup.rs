@@ -1,5 +1,6 @@
 //! How long `cargo run` takes, from a built tree to the first answered request, and how much memory it holds then.
 
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -7,11 +8,10 @@ use super::say;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Starts it so many times on this port.
+/// Starts it so many times.
 pub async fn run(starts: usize) {
-    let port = 3100;
-    let url = format!("http://127.0.0.1:{port}");
     for _ in 0..starts {
+        let port = free_port();
         let began = Instant::now();
         let mut cargo = Command::new("cargo")
             .args(["run", "--quiet", "--", "--memory", "--port", &port.to_string()])
@@ -21,10 +21,12 @@ pub async fn run(starts: usize) {
             .spawn()
             .expect("cargo");
         let answered = loop {
-            match reqwest::get(format!("{url}/v1/keys")).await {
+            match reqwest::get(format!("http://127.0.0.1:{port}/v1/keys")).await {
                 Ok(answer) => break answer.status(),
                 Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
             }
+            let ended = cargo.try_wait().expect("a process");
+            assert!(ended.is_none(), "it ended without an answer: {ended:?}");
         };
         let millis = began.elapsed().as_millis();
         // On Unix cargo becomes the program that it runs.
@@ -35,6 +37,12 @@ pub async fn run(starts: usize) {
         say(&format!("startup: first answer ({answered}) after {millis} ms, {} MB resident", kilobytes / 1024));
         assert_eq!(answered, 401);
     }
+}
+
+/// A port on which nobody answers.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// The memory that a process holds, in kilobytes.
