@@ -180,7 +180,7 @@ const REPEATS: u32 = 12;
 /// No repeat begins later: with the last one's own time it still fits into the 10 seconds of an authorizer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// A short wait that grows, by chance a half of it or the whole: those who met each other do not meet again.
+/// A short wait that grows, of which chance takes up to a half: those who met each other do not meet again.
 fn pause(repeat: u32) -> Duration {
     let most = 10 << repeat.min(6);
     Duration::from_millis(u64::from(most / 2 + random::up_to(most / 2)))

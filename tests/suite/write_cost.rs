@@ -245,8 +245,8 @@ async fn what_is_over_is_removed_by_a_later_write_at_no_further_cost() {
         (0..30).map(over).chain(kept.clone()).map(|name| (name, number(1))).collect();
     past.insert("old_hash".to_owned(), AttributeValue::B(Blob::new([7; 32])));
     past.insert("old_hint".to_owned(), AttributeValue::S("ab12".to_owned()));
-    past.insert("old_until".to_owned(), number(now.millis() - 1));
-    past.insert("old_used_at".to_owned(), number(now.millis() - 2));
+    past.insert("old_until".to_owned(), number(now.millis() - 61_000));
+    past.insert("old_used_at".to_owned(), number(now.millis() - 62_000));
     let slot = |age: i64| (random::base62(8), number(now.millis() - age * 1_000));
     past.insert("slots".to_owned(), AttributeValue::M([slot(61), slot(50)].into()));
     let before = authorizer.engine.item(&key).await;

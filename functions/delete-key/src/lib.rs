@@ -12,6 +12,7 @@ const TRIES: u32 = 10;
 
 /// Answers 204.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+    let now = Timestamp::now();
     let admin = http::admin(&request)?;
     let id: KeyId = request.path("id", "key")?;
     let precondition = request.precondition()?;
@@ -19,7 +20,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
-        let at = Timestamp::now().after(before.updated_at);
+        let at = now.after(before.updated_at);
         let event = Event::new(Action::Deleted, &admin.author, Some(&before), None, at);
         if store.delete_key(&before, &event).await? == Edited::Done {
             return Ok(Reply::nothing());

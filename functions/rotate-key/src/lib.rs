@@ -25,6 +25,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     for _ in 0..TRIES {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
+        // Anew each time: the overlap begins when the old secret is replaced.
         let at = Timestamp::now().after(before.updated_at);
         let after = before.rotated(&secret, overlap, random::base62(8), at);
         let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), at);

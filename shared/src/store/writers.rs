@@ -12,7 +12,8 @@ use crate::key::{DAYS_OF_USAGE, KeyId};
 use crate::random;
 use crate::time::Timestamp;
 
-/// A slot that was not written for so long can go. Far longer than an attempt may take, or a late one would count again.
+/// What was over for so many milliseconds can go: a slot, far longer than an attempt may take, or a late one would count
+/// again; an old secret, whatever the clocks of two environments differ by.
 const STALE_AFTER: i64 = 60_000;
 
 /// So much is removed with one write.
@@ -115,7 +116,8 @@ impl Drop for Lent<'_> {
 impl Stale {
     /// What can go of this item. Days and minutes are over for everybody; a slot may have been written since.
     fn seen_in(item: &Item, now: Timestamp) -> Self {
-        let old_slot = |(_, n): &(String, i64)| *n < now.millis() - STALE_AFTER;
+        let long_ago = now.millis() - STALE_AFTER;
+        let old_slot = |(_, n): &(String, i64)| *n < long_ago;
         let mut slots: Vec<_> = key_item::slots(item).into_iter().filter(old_slot).collect();
         slots.truncate(MOST_PRUNED);
         let over = |name: &&String| {
@@ -124,7 +126,7 @@ impl Stale {
             older('d', now.day() - DAYS_OF_USAGE) || older('m', now.minute() - 1)
         };
         let counters = item.keys().filter(over).take(MOST_COUNTERS).cloned().collect();
-        let old_until = key_item::old_until(item).filter(|until| *until <= now.millis());
+        let old_until = key_item::old_until(item).filter(|until| *until < long_ago);
 
         Self { slots, counters, old_until }
     }
@@ -150,5 +152,16 @@ mod tests {
         }
         assert_eq!(writers.take_stale(&keys[MOST_KEYS]).counters, ["m1"]);
         assert_eq!(writers.take_stale(&keys[MOST_KEYS]), Stale::default(), "once");
+    }
+
+    #[test]
+    fn an_old_secret_goes_long_after_its_end_by_any_clock() {
+        let now = Timestamp::from_millis(1_000 * 86_400_000);
+        let seen = |ago: i64| {
+            let item = Item::from([("old_until".to_owned(), crate::store::item::number(now.millis() - ago))]);
+            Stale::seen_in(&item, now).old_until
+        };
+        assert_eq!([-1, 0, STALE_AFTER].map(seen), [None; 3]);
+        assert_eq!(seen(STALE_AFTER + 1), Some(now.millis() - STALE_AFTER - 1));
     }
 }
