@@ -8,17 +8,17 @@ use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
-use shared::caller::Caller;
-use shared::channel::Slug;
-use shared::event::{Counts, Event, millis};
+use shared::domain::caller::Caller;
+use shared::domain::channel::Slug;
+use shared::domain::key::{Ask, AskedReach, Refusal};
+use shared::domain::permission::Permission;
+use shared::domain::scope;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
 use shared::http::chain;
-use shared::key::{Ask, AskedReach, Refusal};
-use shared::permission::Permission;
-use shared::problem::Problem;
-use shared::scope;
-use shared::secret::Secret;
+use shared::http::problem::Problem;
+use shared::log::event::{Counts, Event, millis};
 use shared::store::{self, Store, Verdict};
-use shared::time::Timestamp;
 
 /// Why no policy is answered. API Gateway tells them apart by their words.
 #[derive(Debug, thiserror::Error)]

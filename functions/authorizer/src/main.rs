@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::config::Config;
-use shared::json::Json;
+use shared::domain::json::Json;
 use shared::log;
 use shared::store::Store;
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     store.prime().await;
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(authorizer::handle(store, event.payload.0).await?)
+        Ok::<_, Error>(pushgate_authorizer::handle(store, event.payload.0).await?)
     }))
     .await
 }

@@ -1,12 +1,12 @@
 //! `POST /channels`: makes a channel.
 
-use shared::answers;
-use shared::channel::{Channel, ChannelId};
-use shared::fields::text;
+use shared::domain::channel::{Channel, ChannelId};
+use shared::domain::time::Timestamp;
+use shared::http::json_body::text;
+use shared::http::problem::Problem;
+use shared::http::views;
 use shared::http::{self, Reply, Request};
-use shared::problem::Problem;
 use shared::store::{Added, Store};
-use shared::time::Timestamp;
 
 /// Answers 201 with the channel.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
@@ -23,7 +23,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     };
 
     match store.add_channel(&admin.account, &channel).await? {
-        Added::Done => Ok(Reply::created(&format!("/channels/{}", channel.slug), &answers::channel(&channel))),
+        Added::Done => Ok(Reply::created(&format!("/channels/{}", channel.slug), &views::channel(&channel))),
         Added::Exists => Err(Problem::ChannelExists),
     }
 }

@@ -1,19 +1,19 @@
 //! `POST /keys`: issues a key and shows its secret, this once.
 
-use shared::answers;
-use shared::channel::Slugs;
-use shared::fields::text;
-use shared::history::{Action, Event};
+use shared::domain::channel::Slugs;
+use shared::domain::history::{Action, Event};
+use shared::domain::key::{Key, KeyId, KeyName, Limits, Status, Usage};
+use shared::domain::permission::Permissions;
+use shared::domain::random;
+use shared::domain::scope::Scope;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::http::json_body::text;
+use shared::http::key_fields::{self, ScopeKind};
+use shared::http::problem::Problem;
+use shared::http::views;
 use shared::http::{self, Reply, Request};
-use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
-use shared::key_fields::{self, ScopeKind};
-use shared::permission::Permissions;
-use shared::problem::Problem;
-use shared::random;
-use shared::scope::Scope;
-use shared::secret::Secret;
 use shared::store::{Edited, Store};
-use shared::time::Timestamp;
 
 /// So often the channels are looked up again because one was deleted meanwhile.
 const TRIES: u32 = 5;
@@ -60,7 +60,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         }
         let event = Event::new(Action::Created, &admin.author, None, Some(&key), now);
         if store.add_key(&key, &event).await? == Edited::Done {
-            let issued = answers::issued(&secret, &key, now);
+            let issued = views::issued(&secret, &key, now);
             return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store().tagged(&key.revision));
         }
     }

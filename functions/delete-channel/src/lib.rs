@@ -1,10 +1,10 @@
 //! `DELETE /channels/{channel}`: ends a channel that no key names.
 
-use shared::account::Account;
-use shared::channel::Slug;
+use shared::domain::account::Account;
+use shared::domain::channel::Slug;
+use shared::domain::key::KeyName;
+use shared::http::problem::Problem;
 use shared::http::{self, Reply, Request};
-use shared::key::KeyName;
-use shared::problem::Problem;
 use shared::store::{self, Removed, Store};
 
 /// So many keys are looked at with one call.

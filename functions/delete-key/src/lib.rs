@@ -1,11 +1,11 @@
 //! `DELETE /keys/{id}`: ends a key for ever, at once.
 
-use shared::history::{Action, Event};
+use shared::domain::history::{Action, Event};
+use shared::domain::key::KeyId;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
 use shared::http::{self, Reply, Request};
-use shared::key::KeyId;
-use shared::problem::Problem;
 use shared::store::{Edited, Store};
-use shared::time::Timestamp;
 
 /// So often a deletion is made again on what somebody else left.
 const TRIES: u32 = 10;

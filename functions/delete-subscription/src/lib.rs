@@ -1,10 +1,10 @@
 //! `DELETE /subscriptions/{id}`: takes a subscription out of the key's channels, and away when it is in none.
 
+use shared::domain::scope::Scope;
+use shared::domain::subscription::SubscriptionId;
+use shared::http::problem::Problem;
 use shared::http::{self, Reply, Request};
-use shared::problem::Problem;
-use shared::scope::Scope;
 use shared::store::{Memberships, Store};
-use shared::subscription::SubscriptionId;
 
 /// So often the change is made again on what somebody else left.
 const TRIES: u32 = 10;

@@ -1,22 +1,21 @@
 //! Takes tasks from the queue: sends a push to one page of its audience, and leaves the rest to the tasks that it puts.
 
-mod report;
-mod sender;
-mod tally;
+mod retry;
 mod task;
-mod web_push;
+mod task_log;
+mod transport;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::event::Event;
-use shared::queue::Queue;
+use shared::aws::queue::Queue;
+use shared::aws::vapid_secret::VapidSecret;
+use shared::domain::delivery_task::Task;
+use shared::log::event::Event;
 use shared::store::Store;
-use shared::task::Task;
-use shared::vapid_secret::VapidSecret;
 
-use report::Report;
+use task_log::Report;
 
-pub use sender::Sender;
+pub use transport::web_push::Sender;
 
 /// What a delivery needs.
 pub struct Delivery {

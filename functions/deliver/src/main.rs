@@ -1,14 +1,14 @@
 //! The plug: `deliver` as a Lambda function.
 
-use deliver::{Delivery, Sender};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pushgate_deliver::{Delivery, Sender};
+use shared::aws::queue::Queue;
+use shared::aws::vapid_secret::VapidSecret;
 use shared::config::Config;
-use shared::json::Json;
+use shared::domain::json::Json;
+use shared::domain::subscription::PushHosts;
 use shared::log;
-use shared::queue::Queue;
 use shared::store::Store;
-use shared::subscription::PushHosts;
-use shared::vapid_secret::VapidSecret;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     };
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(deliver::handle(delivery, event.payload.0).await)
+        Ok::<_, Error>(pushgate_deliver::handle(delivery, event.payload.0).await)
     }))
     .await
 }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use shared::domain::delivery_task::Task;
+use shared::domain::push::{self, Audience, Push};
+use shared::domain::random;
+use shared::domain::subscription::SubscriptionId;
+use shared::domain::time::Timestamp;
+use shared::domain::vapid::VapidKeys;
 use shared::http::chain;
-use shared::problem::Problem;
-use shared::push::{self, Audience, Push};
-use shared::random;
+use shared::http::problem::Problem;
 use shared::store::{self, Claim, Finished, Found, Outcome, Recipients, Store, Waiting};
-use shared::subscription::SubscriptionId;
-use shared::task::Task;
-use shared::time::Timestamp;
-use shared::vapid::VapidKeys;
 use tokio::time::sleep;
 
 use crate::Delivery;
-use crate::report::Report;
-use crate::sender::{Answer, Answered};
-use crate::tally::Tally;
+use crate::retry::Tally;
+use crate::task_log::Report;
+use crate::transport::web_push::{Answer, Answered};
 
 /// So many recipients are one task.
 const PAGE: usize = 100;

@@ -1,14 +1,14 @@
 //! `POST /keys/{id}/explain`: what would become of a push, were it sent with this key now. Nothing is sent or counted.
 
+use shared::domain::key::{Ask, AskedReach, Key, KeyId};
+use shared::domain::permission::Permission;
+use shared::domain::push::{self, PushId};
+use shared::domain::time::Timestamp;
+use shared::http::preview::{Outlook, Plan};
+use shared::http::problem::Problem;
+use shared::http::send_request::Wish;
 use shared::http::{self, Reply, Request};
-use shared::key::{Ask, AskedReach, Key, KeyId};
-use shared::permission::Permission;
-use shared::plan::{Outlook, Plan};
-use shared::problem::Problem;
-use shared::push::{self, PushId};
 use shared::store::Store;
-use shared::time::Timestamp;
-use shared::wish::Wish;
 
 /// Answers 200, whether the push would be accepted or refused.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {

@@ -1,13 +1,13 @@
 //! `GET /keys/{id}/history`: who did what to a key, and when; also after its deletion.
 
 use serde::Serialize;
-use shared::answers::{self, ShownEvent};
-use shared::history::EventId;
+use shared::domain::history::EventId;
+use shared::domain::key::KeyId;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
+use shared::http::views::{self, ShownEvent};
 use shared::http::{self, Page, Reply, Request};
-use shared::key::KeyId;
-use shared::problem::Problem;
 use shared::store::Store;
-use shared::time::Timestamp;
 
 #[derive(Serialize)]
 struct History<'a> {
@@ -28,7 +28,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     }
 
     Ok(Reply::ok(&History {
-        events: events.iter().map(answers::event).collect(),
+        events: events.iter().map(views::event).collect(),
         next_cursor: http::cursor(events.last().map(|event| event.id.as_str()), more),
     }))
 }

@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::config::Config;
-use shared::json::Json;
+use shared::domain::json::Json;
 use shared::store::Store;
 use shared::{http, log};
 
@@ -13,7 +13,9 @@ async fn main() -> Result<(), Error> {
     let store = &Store::connect(config)?;
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(http::serve(event.payload.0, config, |request| get_key_history::handle(store, request)).await)
+        Ok::<_, Error>(
+            http::serve(event.payload.0, config, |request| pushgate_get_key_history::handle(store, request)).await,
+        )
     }))
     .await
 }

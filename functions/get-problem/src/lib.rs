@@ -2,8 +2,8 @@
 
 mod catalogue;
 
+use shared::http::problem::Problem;
 use shared::http::{Reply, Request};
-use shared::problem::Problem;
 
 use crate::catalogue::{CATALOGUE, Explained};
 

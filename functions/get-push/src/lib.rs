@@ -1,10 +1,10 @@
 //! `GET /push/{id}`: what became of a push, for the key that sent it.
 
-use shared::answers;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
+use shared::http::views;
 use shared::http::{self, Reply, Request};
-use shared::problem::Problem;
 use shared::store::Store;
-use shared::time::Timestamp;
 
 /// Answers 200 with the push. Another key's push is as good as none.
 pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
@@ -14,5 +14,5 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let push = store.push(&caller.account, &id, Timestamp::now()).await?;
     let push = push.filter(|push| push.key == caller.key).ok_or(Problem::NotFound("push"))?;
 
-    Ok(Reply::ok(&answers::push(&push)))
+    Ok(Reply::ok(&views::push(&push)))
 }

@@ -1,10 +1,10 @@
 //! `GET /subscriptions/config`: what a page needs to subscribe its visitor.
 
 use serde::Serialize;
+use shared::aws::vapid_secret::VapidSecret;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
 use shared::http::{self, Reply, Request};
-use shared::problem::Problem;
-use shared::time::Timestamp;
-use shared::vapid_secret::VapidSecret;
 
 #[derive(Serialize)]
 struct SubscriptionConfig {

@@ -1,10 +1,10 @@
 //! `GET /channels`: the account's channels.
 
 use serde::Serialize;
-use shared::answers::{self, ShownChannel};
-use shared::channel::Slug;
+use shared::domain::channel::Slug;
+use shared::http::problem::Problem;
+use shared::http::views::{self, ShownChannel};
 use shared::http::{self, Page, Reply, Request};
-use shared::problem::Problem;
 use shared::store::Store;
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let (channels, more) = store.channels(&member.account, after.as_ref(), most).await?;
 
     Ok(Reply::ok(&Channels {
-        channels: channels.iter().map(answers::channel).collect(),
+        channels: channels.iter().map(views::channel).collect(),
         next_cursor: http::cursor(channels.last().map(|channel| channel.slug.as_str()), more),
     }))
 }

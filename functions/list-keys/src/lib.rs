@@ -1,12 +1,12 @@
 //! `GET /keys` and `GET /keys/{id}`: the account's keys, without their secrets.
 
 use serde::Serialize;
-use shared::answers::{self, ShownKey};
+use shared::domain::key::KeyId;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
+use shared::http::views::{self, ShownKey};
 use shared::http::{self, Member, Page, Reply, Request};
-use shared::key::KeyId;
-use shared::problem::Problem;
 use shared::store::Store;
-use shared::time::Timestamp;
 
 #[derive(Serialize)]
 struct Keys<'a> {
@@ -26,7 +26,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let (keys, more) = store.keys(&member.account, after.as_ref(), most).await?;
 
     Ok(Reply::ok(&Keys {
-        keys: keys.iter().map(|key| answers::key(key, now)).collect(),
+        keys: keys.iter().map(|key| views::key(key, now)).collect(),
         next_cursor: http::cursor(keys.last().map(|key| key.id.as_str()), more),
     }))
 }
@@ -36,5 +36,5 @@ async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) 
 
     let key = store.key(&member.account, &id).await?.ok_or(Problem::NotFound("key"))?;
 
-    Ok(Reply::ok(&answers::key(&key, now)).tagged(&key.revision))
+    Ok(Reply::ok(&views::key(&key, now)).tagged(&key.revision))
 }

@@ -1,12 +1,12 @@
 //! `GET /pushes` and `GET /pushes/{id}`: the account's recent sends, for its people.
 
 use serde::Serialize;
-use shared::answers::{self, ShownPush};
+use shared::domain::push::PushId;
+use shared::domain::time::Timestamp;
+use shared::http::problem::Problem;
+use shared::http::views::{self, ShownPush};
 use shared::http::{self, Member, Page, Reply, Request};
-use shared::problem::Problem;
-use shared::push::PushId;
 use shared::store::Store;
-use shared::time::Timestamp;
 
 #[derive(Serialize)]
 struct Pushes<'a> {
@@ -26,7 +26,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
     let (pushes, more) = store.pushes(&member.account, after.as_ref(), most, now).await?;
 
     Ok(Reply::ok(&Pushes {
-        pushes: pushes.iter().map(answers::push).collect(),
+        pushes: pushes.iter().map(views::push).collect(),
         next_cursor: http::cursor(pushes.last().map(|push| push.id.as_str()), more),
     }))
 }
@@ -36,5 +36,5 @@ async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) 
 
     let push = store.push(&member.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
 
-    Ok(Reply::ok(&answers::push(&push)))
+    Ok(Reply::ok(&views::push(&push)))
 }

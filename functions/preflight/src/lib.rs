@@ -1,7 +1,7 @@
 //! `OPTIONS` on every route: tells a browser what a page of another origin may ask. It needs no authorizer.
 
+use shared::http::problem::Problem;
 use shared::http::{Reply, Request};
-use shared::problem::Problem;
 
 /// Answers 204; `http::serve` adds which origin may ask.
 #[expect(clippy::unused_async, reason = "every handler is called the same way")]

@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::config::Config;
-use shared::json::Json;
+use shared::domain::json::Json;
 use shared::{http, log};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     log::start(config);
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(http::serve(event.payload.0, config, preflight::handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, pushgate_preflight::handle).await)
     }))
     .await
 }

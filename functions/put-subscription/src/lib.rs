@@ -1,16 +1,18 @@
 //! `PUT /subscriptions`: keeps a browser's subscription, and sets which of the key's channels it is in.
 
 use serde::Serialize;
-use shared::caller::Caller;
-use shared::channel::{Channels, Slug, Slugs};
-use shared::fields::{any_text, text};
+use shared::aws::vapid_secret::VapidSecret;
+use shared::domain::caller::Caller;
+use shared::domain::channel::{Channels, Slug, Slugs};
+use shared::domain::scope::{self, Reach, Scope};
+use shared::domain::subscription::{
+    AuthSecret, Endpoint, MOST_CHANNELS, P256dh, PushHosts, Subscription, SubscriptionId,
+};
+use shared::domain::time::Timestamp;
+use shared::http::json_body::{any_text, text};
+use shared::http::problem::Problem;
 use shared::http::{self, Reply, Request};
-use shared::problem::Problem;
-use shared::scope::{self, Reach, Scope};
 use shared::store::{Found, Memberships, Store};
-use shared::subscription::{AuthSecret, Endpoint, MOST_CHANNELS, P256dh, PushHosts, Subscription, SubscriptionId};
-use shared::time::Timestamp;
-use shared::vapid_secret::VapidSecret;
 
 /// So often the change is made again on what somebody else left.
 const TRIES: u32 = 10;

@@ -1,15 +1,15 @@
 //! `POST /keys/{id}/rotate`: gives a key a new secret, shown this once. The old one works beside it for a chosen time.
 
-use shared::answers;
-use shared::fields::whole;
-use shared::history::{Action, Event};
+use shared::domain::history::{Action, Event};
+use shared::domain::key::{KeyId, Overlap};
+use shared::domain::random;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::http::json_body::whole;
+use shared::http::problem::Problem;
+use shared::http::views;
 use shared::http::{self, Reply, Request};
-use shared::key::{KeyId, Overlap};
-use shared::problem::Problem;
-use shared::random;
-use shared::secret::Secret;
 use shared::store::{Edited, Store};
-use shared::time::Timestamp;
 
 /// So often a rotation is made again on what somebody else left.
 const TRIES: u32 = 10;
@@ -30,7 +30,7 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         let after = before.rotated(&secret, overlap, random::base62(8), at);
         let event = Event::new(Action::Rotated, &admin.author, Some(&before), Some(&after), at);
         if store.rotate_key(&before, &after, &event).await? == Edited::Done {
-            return Ok(Reply::ok(&answers::issued(&secret, &after, at)).no_store().tagged(&after.revision));
+            return Ok(Reply::ok(&views::issued(&secret, &after, at)).no_store().tagged(&after.revision));
         }
     }
     Err(Problem::EditConflict)

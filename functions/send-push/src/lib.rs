@@ -1,21 +1,21 @@
 //! `POST /push` and `POST /channels/{channel}/push`: accepts a push for delivery, if the key reaches its audience.
 
-mod named;
+mod idempotent;
 
 use serde::Serialize;
-use shared::caller::Caller;
+use shared::aws::queue::Queue;
+use shared::domain::caller::Caller;
+use shared::domain::delivery_task::Task;
+use shared::domain::idempotency::IdempotencyKey;
+use shared::domain::push::{self, Counts, Progress, Push, PushId, ShownAudience};
+use shared::domain::time::Timestamp;
+use shared::http::preview::{Outlook, Plan};
+use shared::http::problem::Problem;
+use shared::http::send_request::Wish;
 use shared::http::{self, Reply, Request};
-use shared::idempotency::IdempotencyKey;
-use shared::plan::{Outlook, Plan};
-use shared::problem::Problem;
-use shared::push::{self, Counts, Progress, Push, PushId, ShownAudience};
-use shared::queue::Queue;
 use shared::store::{Begun, Store};
-use shared::task::Task;
-use shared::time::Timestamp;
-use shared::wish::Wish;
 
-use crate::named::send_named;
+use crate::idempotent::send_named;
 
 #[derive(Serialize)]
 struct Accepted<'a> {

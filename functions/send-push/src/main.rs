@@ -1,9 +1,9 @@
 //! The plug: `send-push` as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::aws::queue::Queue;
 use shared::config::Config;
-use shared::json::Json;
-use shared::queue::Queue;
+use shared::domain::json::Json;
 use shared::store::Store;
 use shared::{http, log};
 
@@ -15,7 +15,9 @@ async fn main() -> Result<(), Error> {
     let queue = &Queue::connect(config)?;
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(http::serve(event.payload.0, config, |request| send_push::handle(store, queue, request)).await)
+        Ok::<_, Error>(
+            http::serve(event.payload.0, config, |request| pushgate_send_push::handle(store, queue, request)).await,
+        )
     }))
     .await
 }

@@ -1,19 +1,19 @@
 //! `PATCH /keys/{id}`: changes what a key is called, may do and may reach. It holds for the next request that begins.
 
-use shared::account::Account;
-use shared::answers;
-use shared::channel::{Channels, Slug, Slugs};
-use shared::fields::{Mistake, text};
-use shared::history::{Action, Event};
+use shared::domain::account::Account;
+use shared::domain::channel::{Channels, Slug, Slugs};
+use shared::domain::history::{Action, Event};
+use shared::domain::key::{Key, KeyId, KeyName, Status};
+use shared::domain::permission::Permissions;
+use shared::domain::random;
+use shared::domain::scope::Scope;
+use shared::domain::time::Timestamp;
+use shared::http::json_body::{Mistake, text};
+use shared::http::key_fields::{self, LimitChanges, ScopeKind};
+use shared::http::problem::Problem;
+use shared::http::views;
 use shared::http::{self, Reply, Request};
-use shared::key::{Key, KeyId, KeyName, Status};
-use shared::key_fields::{self, LimitChanges, ScopeKind};
-use shared::permission::Permissions;
-use shared::problem::Problem;
-use shared::random;
-use shared::scope::Scope;
 use shared::store::{Edited, Store};
-use shared::time::Timestamp;
 
 /// So often an edit is made again on what somebody else left.
 const TRIES: u32 = 10;
@@ -49,13 +49,13 @@ pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
         let next = step.as_ref().unwrap_or(&after);
         let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), at);
         if event.changes.is_empty() {
-            return Ok(Reply::ok(&answers::key(&before, now)).tagged(&before.revision));
+            return Ok(Reply::ok(&views::key(&before, now)).tagged(&before.revision));
         }
         if store.edit_key(&before, next, &event).await? == Edited::Raced {
             continue;
         }
         match step {
-            None => return Ok(Reply::ok(&answers::key(&after, now)).tagged(&after.revision)),
+            None => return Ok(Reply::ok(&views::key(&after, now)).tagged(&after.revision)),
             // The rest is of what this step has made.
             Some(step) => precondition = precondition.after(&step.revision),
         }

@@ -1,6 +1,6 @@
 //! `If-Match` (RFC 9110, section 13.1.1): a change is made only to what its author has seen.
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// What must be so for a change to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{Reply, Request, chain, cross_origin, rate_limits};
 use crate::config::Config;
-use crate::event::{Counts, Event, millis};
-use crate::problem::Problem;
-use crate::push::PushId;
+use crate::domain::push::PushId;
+use crate::http::problem::Problem;
+use crate::log::event::{Counts, Event, millis};
 
 /// What refused nothing.
 const OK: &str = "ok";

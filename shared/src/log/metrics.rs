@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::lines::Members;
-use crate::time::Timestamp;
+use super::format::Members;
+use crate::domain::time::Timestamp;
 
 /// Where CloudWatch keeps our metrics.
 pub const NAMESPACE: &str = "Pushgate";

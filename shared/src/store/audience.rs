@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use super::item::{Reader, text};
 use super::subscriptions::members_of;
 use super::{Error, Store, failed, page_limit};
-use crate::account::Account;
-use crate::push::Audience;
-use crate::subscription::SubscriptionId;
+use crate::domain::account::Account;
+use crate::domain::push::Audience;
+use crate::domain::subscription::SubscriptionId;
 
 /// One page of an audience.
 #[derive(Debug)]

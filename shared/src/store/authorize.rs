@@ -14,10 +14,10 @@ use super::item::{Item, bytes, moment, number, text};
 use super::key_item::{self, day_attribute, minute_attribute, permission_word};
 use super::writers::Stale;
 use super::{Error, PATIENCE, REPEATS, Store, busy, failed, pause};
-use crate::caller::Caller;
-use crate::key::{Ask, AskedReach, Key, Refusal, Status, Which};
-use crate::secret::Secret;
-use crate::time::Timestamp;
+use crate::domain::caller::Caller;
+use crate::domain::key::{Ask, AskedReach, Key, Refusal, Status, Which};
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 
 /// So many attempts in a row may stay without an answer.
 const UNANSWERED: u32 = 3;

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use super::item::{Item, Reader, author, key, moment, number, text};
 use super::transaction::Transacted;
 use super::{Error, Store, built, failed, page_limit, patiently};
-use crate::account::Account;
-use crate::channel::{Channel, ChannelId, Channels, Slug, Slugs};
+use crate::domain::account::Account;
+use crate::domain::channel::{Channel, ChannelId, Channels, Slug, Slugs};
 
 const KIND: &str = "channels";
 

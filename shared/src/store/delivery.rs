@@ -13,11 +13,11 @@ use super::audience::Recipients;
 use super::item::{Item, Reader, key, moment, number, text};
 use super::transaction::Transacted;
 use super::{Error, Store, built, failed, patiently};
-use crate::account::Account;
-use crate::push::{Counts, Progress, PushId};
-use crate::subscription::SubscriptionId;
-use crate::task::Task;
-use crate::time::Timestamp;
+use crate::domain::account::Account;
+use crate::domain::delivery_task::Task;
+use crate::domain::push::{Counts, Progress, PushId};
+use crate::domain::subscription::SubscriptionId;
+use crate::domain::time::Timestamp;
 
 const KIND: &str = "claims";
 
@@ -81,7 +81,7 @@ impl Store {
             .expression_attribute_values(":now", moment(now))
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":ends", moment(lease_ends))
-            .expression_attribute_values(":expires", number(now.seconds() + crate::push::DAYS_KEPT * 86_400))
+            .expression_attribute_values(":expires", number(now.seconds() + crate::domain::push::DAYS_KEPT * 86_400))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()

@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
 use super::item::{self, Item, Reader, author, moment, number, text};
 use super::{Error, Store, built, failed, page_limit};
-use crate::account::Account;
-use crate::history::{Action, Event, EventId};
-use crate::key::KeyId;
-use crate::time::Timestamp;
+use crate::domain::account::Account;
+use crate::domain::history::{Action, Event, EventId};
+use crate::domain::key::KeyId;
+use crate::domain::time::Timestamp;
 
 const KIND: &str = "history";
 

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
-use crate::account::Author;
-use crate::time::Timestamp;
+use crate::domain::account::Author;
+use crate::domain::time::Timestamp;
 
 /// An item, as the store has it.
 pub(super) type Item = HashMap<String, AttributeValue>;

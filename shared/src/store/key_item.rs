@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Error;
 use super::item::{Item, Reader, author, bytes, moment, number, text};
-use crate::channel::{ChannelId, Channels, Slug};
-use crate::key::{Key, KeyName, Limits, OldSecret, Usage};
-use crate::permission::{Permission, Permissions};
-use crate::scope::Scope;
-use crate::secret::SecretHash;
+use crate::domain::channel::{ChannelId, Channels, Slug};
+use crate::domain::key::{Key, KeyName, Limits, OldSecret, Usage};
+use crate::domain::permission::{Permission, Permissions};
+use crate::domain::scope::Scope;
+use crate::domain::secret::SecretHash;
 
 const KIND: &str = "keys";
 

@@ -7,10 +7,10 @@ use super::channels::count_key;
 use super::item::{key, text};
 use super::transaction::Transacted;
 use super::{Error, Store, built, failed, key_item, page_limit};
-use crate::account::Account;
-use crate::channel::Channels;
-use crate::history::Event;
-use crate::key::{Key, KeyId};
+use crate::domain::account::Account;
+use crate::domain::channel::Channels;
+use crate::domain::history::Event;
+use crate::domain::key::{Key, KeyId};
 
 /// How a change of a key ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::item::{Item, Reader, key, moment, number, text};
 use super::key_item::{channels_attribute, channels_of};
 use super::{Error, Store, failed, page_limit, patiently};
-use crate::account::Account;
-use crate::push::{Audience, Counts, DAYS_KEPT, Progress, Push, PushId, Ttl};
-use crate::time::Timestamp;
+use crate::domain::account::Account;
+use crate::domain::push::{Audience, Counts, DAYS_KEPT, Progress, Push, PushId, Ttl};
+use crate::domain::time::Timestamp;
 
 const KIND: &str = "pushes";
 

@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use super::item::{Item, Reader, key, moment, text};
 use super::transaction::Transacted;
 use super::{Error, Store, built};
-use crate::account::Account;
-use crate::channel::{ChannelId, Channels, Slug};
-use crate::random;
-use crate::subscription::{Subscription, SubscriptionId};
+use crate::domain::account::Account;
+use crate::domain::channel::{ChannelId, Channels, Slug};
+use crate::domain::random;
+use crate::domain::subscription::{Subscription, SubscriptionId};
 
 const KIND: &str = "subscriptions";
 

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::{Error, PATIENCE, REPEATS, Store, busy, failed, pause};
-use crate::random;
+use crate::domain::random;
 
 /// How a transaction ended.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::item::Item;
 use super::key_item;
-use crate::key::{DAYS_OF_USAGE, KeyId};
-use crate::random;
-use crate::time::Timestamp;
+use crate::domain::key::{DAYS_OF_USAGE, KeyId};
+use crate::domain::random;
+use crate::domain::time::Timestamp;
 
 /// What was over for so many milliseconds can go: a slot, far longer than an attempt may take, or a late one would count
 /// again; an old secret, whatever the clocks of two environments differ by.

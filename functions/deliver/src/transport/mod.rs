@@ -1,0 +1,3 @@
+//! The ways in which a push reaches a device.
+
+pub(crate) mod web_push;

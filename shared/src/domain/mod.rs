@@ -1,0 +1,18 @@
+//! The rules of the product: what a key, a channel, a subscription and a push are. No AWS, no HTTP.
+
+pub mod account;
+pub mod caller;
+pub mod channel;
+pub mod delivery_task;
+pub mod history;
+pub mod idempotency;
+pub mod json;
+pub mod key;
+pub mod permission;
+pub mod push;
+pub mod random;
+pub mod scope;
+pub mod secret;
+pub mod subscription;
+pub mod time;
+pub mod vapid;
