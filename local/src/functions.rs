@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use deliver::{Delivery, Sender};
 use serde_json::Value;
-use shared::aws::queue::Queue;
-use shared::aws::vapid_secret::VapidSecret;
 use shared::config::Config;
-use shared::domain::subscription::PushHosts;
-use shared::http::problem::Problem;
 use shared::http::{Reply, Request, serve};
+use shared::problem::Problem;
+use shared::queue::Queue;
 use shared::store::Store;
+use shared::subscription::PushHosts;
+use shared::vapid_secret::VapidSecret;
 
 /// A function as the gateway invokes it: a raw event in, its answer or the error message that Lambda would report out.
 pub type Handler = Arc<dyn Fn(Value) -> Answer + Send + Sync>;

@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod config;
 pub mod domain;
+pub mod error;
 pub mod http;
 pub mod log;
 pub mod store;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 
 use crate::{Answer, App, Device};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use local::Grant;
 use serde_json::{Value, json};
-use shared::domain::random;
+use shared::random;
 
 /// Where each run of the product leaves its calls, in a file of its own.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/calls");

@@ -2,15 +2,15 @@
 
 use deliver::{Delivery, Sender};
 use serde_json::{Value, json};
-use shared::aws::queue::Queue;
-use shared::aws::vapid_secret::VapidSecret;
-use shared::domain::account::Account;
-use shared::domain::delivery_task::Task;
-use shared::domain::key::KeyId;
-use shared::domain::push::{Audience, Counts, Progress, Push, PushId, Ttl, Urgency};
-use shared::domain::subscription::PushHosts;
-use shared::domain::time::Timestamp;
+use shared::account::Account;
+use shared::key::KeyId;
+use shared::push::{Audience, Counts, Progress, Push, PushId, Ttl, Urgency};
+use shared::queue::Queue;
 use shared::store::Store;
+use shared::subscription::PushHosts;
+use shared::task::Task;
+use shared::time::Timestamp;
+use shared::vapid_secret::VapidSecret;
 
 use crate::App;
 

@@ -8,16 +8,16 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use dynoxide::Database;
+use shared::account::{Account, Author};
 use shared::config::Config;
-use shared::domain::account::{Account, Author};
-use shared::domain::history::{Action, Event};
-use shared::domain::key::{Key, KeyId, KeyName, Limits, Status, Usage};
-use shared::domain::permission::{Permission, Permissions};
-use shared::domain::random;
-use shared::domain::scope::Scope;
-use shared::domain::secret::Secret;
-use shared::domain::time::Timestamp;
+use shared::history::{Action, Event};
+use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
+use shared::permission::{Permission, Permissions};
+use shared::random;
+use shared::scope::Scope;
+use shared::secret::Secret;
 use shared::store::{Edited, Store};
+use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

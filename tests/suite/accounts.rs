@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::json;
-use shared::domain::key::KeyId;
-use shared::domain::time::Timestamp;
+use shared::key::KeyId;
+use shared::time::Timestamp;
 use tests::contract::{Security, operations};
 use tests::{Answer, App, Device, Key};
 

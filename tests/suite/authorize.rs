@@ -2,10 +2,10 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use shared::domain::account::Account;
-use shared::domain::key::KeyId;
-use shared::domain::secret::Secret;
-use shared::domain::time::Timestamp;
+use shared::account::Account;
+use shared::key::KeyId;
+use shared::secret::Secret;
+use shared::time::Timestamp;
 use tests::{Answer, App, Key};
 
 /// A string of the right form and checksum for a key of this account and id, but not its secret.

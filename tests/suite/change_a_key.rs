@@ -1,7 +1,7 @@
 //! An admin changes a key, and the next request that begins is judged by the new state.
 
 use serde_json::{Value, json};
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 use tests::{Answer, App, Key};
 
 fn path(key: &Key<'_>) -> String {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use shared::domain::channel::{Slug, Slugs};
-use shared::domain::push::{Audience, Counts, Progress};
+use shared::channel::{Slug, Slugs};
+use shared::push::{Audience, Counts, Progress};
 use tests::courier::Courier;
 use tests::proxy::{Proxy, Rewrites};
 use tests::{App, Device};
@@ -137,7 +137,7 @@ async fn retry_after_is_waited_for() {
     let push = admin.get(&format!("/pushes/{}", accepted["id"].as_str().expect("an id"))).await.json();
     let millis = |field: &str| {
         let moment = push[field].as_str().expect("a moment").to_owned();
-        shared::domain::time::Timestamp::try_from(moment).expect("a moment").millis()
+        shared::time::Timestamp::try_from(moment).expect("a moment").millis()
     };
     assert_eq!(device.attempts(), 2);
     assert!(millis("finished_at") - millis("created_at") >= 4_000, "{push}");

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::domain::channel::{ChannelId, Channels, Slug};
-use shared::domain::key::{Ask, AskedReach, Key, Limits, Refusal, Status};
-use shared::domain::permission::{Permission, Permissions};
-use shared::domain::scope::Scope;
-use shared::domain::secret::Secret;
-use shared::domain::time::Timestamp;
+use shared::channel::{ChannelId, Channels, Slug};
+use shared::key::{Ask, AskedReach, Key, Limits, Refusal, Status};
+use shared::permission::{Permission, Permissions};
+use shared::scope::Scope;
+use shared::secret::Secret;
 use shared::store::{Store, Verdict};
+use shared::time::Timestamp;
 use tests::engine::{Engine, KEYS};
 
 /// Which secret a request brings.

@@ -1,7 +1,7 @@
 //! Who did what to a key, and when, is kept with the change itself, and outlives the key.
 
 use serde_json::{Value, json};
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 use tests::{App, shown};
 
 async fn events(app: &App, id: &str) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::domain::push::{Audience, Counts, Progress};
+use shared::push::{Audience, Counts, Progress};
 use tests::App;
 use tests::courier::Courier;
 use tests::proxy::{Fate, Proxy};

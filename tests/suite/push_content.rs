@@ -1,7 +1,7 @@
 //! What a push may say and how large it may be, every mistake named.
 
 use serde_json::{Value, json};
-use shared::domain::json::Json;
+use shared::json::Json;
 use tests::{App, Key, shown};
 
 /// A push of exactly so many bytes once it is encrypted, as a dry run says.

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 use tests::{App, Key, shown};
 
 /// Sends this and answers its id.

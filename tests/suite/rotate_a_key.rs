@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::secret::Secret;
-use shared::domain::time::Timestamp;
+use shared::secret::Secret;
+use shared::time::Timestamp;
 use tests::{Answer, App, Key, Person};
 
 async fn rotate(admin: &Person<'_>, key: &Key<'_>, overlap: u32) -> Answer {

@@ -7,8 +7,8 @@ use std::process::Command;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
-use shared::domain::push::Audience;
-use shared::domain::time::Timestamp;
+use shared::push::Audience;
+use shared::time::Timestamp;
 use tests::courier::Courier;
 use tests::{App, Device, Key};
 

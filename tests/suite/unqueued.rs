@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use local::functions::{Handler, in_process};
 use serde_json::{Value, json};
-use shared::domain::push::{Audience, Progress};
+use shared::push::{Audience, Progress};
 use shared::store::Begun;
 use tests::courier::Courier;
 use tests::proxy::{Proxy, Rewrites};

@@ -1,8 +1,8 @@
-//! The key is read from `Authorization: Bearer …` or from `x-api-key`. Whoever sends two different ones sends none.
+//! The key of a request, from `Authorization: Bearer …` or `x-api-key`. Two different keys are no key.
 
 use serde_json::Value;
 
-/// The one string that the request presents as its key. Whatever else the event holds, this does not fail.
+/// The string that the request presents as its key. Parsing is lenient: no event makes it fail.
 pub(crate) fn presented(event: &Value) -> Option<String> {
     let authorization = values(event, "authorization").into_iter().map(|value| bearer(&value));
     let api_key = values(event, "x-api-key").into_iter().map(|value| Some(value.trim().to_owned()));
@@ -12,13 +12,13 @@ pub(crate) fn presented(event: &Value) -> Option<String> {
     all.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
-/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
+/// The token of `Bearer <token>`; the scheme is case-insensitive (RFC 9110, section 11.1).
 fn bearer(value: &str) -> Option<String> {
     let (scheme, token) = value.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-/// All values of a header, however its name is written.
+/// All values of a header; names are case-insensitive.
 fn values(event: &Value, name: &str) -> Vec<String> {
     let named = |headers: &Value| -> Vec<Value> {
         let headers = headers.as_object().into_iter().flatten();
@@ -30,7 +30,7 @@ fn values(event: &Value, name: &str) -> Vec<String> {
     });
     let all = many.chain(named(&event["headers"]));
 
-    // A header without text is there all the same, and is not a key.
+    // A header that is not text is present, and is not a key.
     all.map(|value| value.as_str().unwrap_or_default().to_owned()).collect()
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_comes_in_either_header_and_two_different_ones_are_none() {
+    fn a_key_is_read_from_either_header_and_two_different_keys_are_none() {
         for (headers, expected) in [
             (json!({ "Authorization": "Bearer k" }), Some("k")),
             (json!({ "authorization": "bearer  k " }), Some("k")),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_sent_twice_must_say_the_same() {
+    fn the_values_of_a_repeated_header_must_be_equal() {
         let event =
             |values: Value| json!({ "headers": { "x-api-key": "a" }, "multiValueHeaders": { "x-api-key": values } });
         assert_eq!(presented(&event(json!(["a", "a"]))).as_deref(), Some("a"));

@@ -1,5 +1,5 @@
-//! Decides whether a request with a key may pass, and counts it if so: one write to the store, and none for a string
-//! that is not a key. Nothing is cached, so what an admin changed holds for the next request.
+//! Decides whether a key allows a request, and counts it if so: one write to the store, and none for a string that is not a
+//! key. Nothing is cached, so a change by an admin is effective for the next request.
 
 mod credentials;
 
@@ -8,36 +8,36 @@ use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
+use shared::domain::access::{AccessRequest, RequestedTarget};
 use shared::domain::caller::Caller;
 use shared::domain::channel::Slug;
-use shared::domain::key::{Ask, AskedReach, Refusal};
 use shared::domain::permission::Permission;
-use shared::domain::scope;
+use shared::domain::scope::ScopeError;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
-use shared::http::chain;
-use shared::http::problem::Problem;
-use shared::log::event::{Counts, Event, millis};
+use shared::error::error_chain;
+use shared::http::Problem;
+use shared::log::event::{LogEvent, MetricCounts, millis};
 use shared::store::{self, Store, Verdict};
 
-/// Why no policy is answered. API Gateway tells them apart by their words.
+/// Why there is no policy. API Gateway tells the cases apart by their text.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No key, or none that we know: 401.
+    /// No key, or an unknown one: 401.
     #[error("Unauthorized")]
     Unauthorized,
-    /// The store does not answer: 503, and never an allow.
+    /// The store does not respond: 503, and never an allow.
     #[error("Unavailable")]
     Unavailable(#[source] store::Error),
-    /// A route that this authorizer does not know was given to it.
+    /// The template gives this authorizer a route that it does not know.
     #[error("Unknown route")]
     UnknownRoute,
 }
 
-/// What API Gateway is told.
+/// The output of a Lambda authorizer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct AuthorizerResponse {
     principal_id: String,
     policy_document: Policy,
     context: BTreeMap<&'static str, String>,
@@ -58,102 +58,93 @@ struct Statement {
     resource: String,
 }
 
-/// What is decided of a request.
-enum Judgement {
-    /// It passes as far as the handler.
-    Through(Caller),
-    /// The key is known and refuses it.
+/// The decision on a request with an existing key.
+enum Decision {
+    /// The handler is invoked.
+    Allowed(Caller),
+    /// The key denies the request.
     Denied(Problem),
 }
 
-/// Judges the request of an authorizer event, and writes one line of it into the log.
-pub async fn handle(store: &Store, event: Value) -> Result<Answer, Failure> {
+/// Evaluates the request of an authorizer event, and writes one line to the log.
+pub async fn handle(store: &Store, event: Value) -> Result<AuthorizerResponse, Failure> {
     let (now, started) = (Timestamp::now(), Instant::now());
     let secret = credentials::presented(&event).and_then(|text| Secret::parse(&text));
 
-    let judged = Box::pin(judge(store, secret.as_ref(), &event, now)).await;
+    let decision = Box::pin(decide(store, secret.as_ref(), &event, now)).await;
 
-    let line = Event {
+    let line = LogEvent {
         request_id: event["requestContext"]["requestId"].as_str(),
         account: secret.as_ref().map(|secret| secret.account().as_str()),
         key_id: secret.as_ref().map(|secret| secret.key().as_str()),
         millis: millis(started.elapsed()),
-        ..outcome(&judged)
+        ..outcome(&decision)
     };
-    line.write("judged");
+    line.write("evaluated");
     let method_arn = event["methodArn"].as_str().unwrap_or_default();
-    match (judged?, secret) {
-        (Judgement::Through(caller), Some(secret)) => Ok(answer("Allow", &secret, method_arn, caller.context())),
-        (Judgement::Denied(problem), Some(secret)) => Ok(answer("Deny", &secret, method_arn, why(&problem))),
+    match (decision?, secret) {
+        (Decision::Allowed(caller), Some(secret)) => Ok(response("Allow", &secret, method_arn, caller.context())),
+        (Decision::Denied(problem), Some(secret)) => {
+            Ok(response("Deny", &secret, method_arn, denial_context(&problem)))
+        }
         (_, None) => Err(Failure::Unauthorized),
     }
 }
 
-async fn judge(store: &Store, secret: Option<&Secret>, event: &Value, now: Timestamp) -> Result<Judgement, Failure> {
+async fn decide(store: &Store, secret: Option<&Secret>, event: &Value, now: Timestamp) -> Result<Decision, Failure> {
     let secret = secret.ok_or(Failure::Unauthorized)?;
-    let ask = ask(event).ok_or(Failure::UnknownRoute)?;
+    let request = access_request(event).ok_or(Failure::UnknownRoute)?;
 
-    match store.authorize(secret, &ask, now).await.map_err(Failure::Unavailable)? {
-        Verdict::Through(caller) => Ok(Judgement::Through(caller)),
-        Verdict::Refused(refusal) => problem(refusal).map(Judgement::Denied),
+    match store.authorize(secret, &request, now).await.map_err(Failure::Unavailable)? {
+        Verdict::Allowed(caller) => Ok(Decision::Allowed(caller)),
+        Verdict::Denied(denial) => Problem::from_denial(denial).map(Decision::Denied).ok_or(Failure::Unauthorized),
         Verdict::Unknown => Err(Failure::Unauthorized),
     }
 }
 
-/// How it ended, and what that counts. Who is over a limit is refused by the handler, which counts it.
-fn outcome(judged: &Result<Judgement, Failure>) -> Event<'static> {
-    let authorised = Counts { authorised: Some(1), ..Counts::default() };
-    let (outcome, counts) = match judged {
-        Ok(Judgement::Through(Caller { retry_after: Some(_), .. })) => ("rate_limited", Counts::default()),
-        Ok(Judgement::Through(_)) => ("authorised", authorised),
-        Ok(Judgement::Denied(problem)) => (problem.row().code, Counts::refused()),
-        Err(Failure::Unauthorized) => ("unauthenticated", Counts::refused()),
-        Err(Failure::UnknownRoute) => ("unknown_route", Counts::refused()),
+/// The outcome and its metrics. A rate-limited request is denied and counted by the handler.
+fn outcome(decision: &Result<Decision, Failure>) -> LogEvent<'static> {
+    let authorized = MetricCounts { authorized: Some(1), ..MetricCounts::default() };
+    let (outcome, counts) = match decision {
+        Ok(Decision::Allowed(Caller { retry_after: Some(_), .. })) => ("rate_limited", MetricCounts::default()),
+        Ok(Decision::Allowed(_)) => ("authorized", authorized),
+        Ok(Decision::Denied(problem)) => (problem.row().code, MetricCounts::problem()),
+        Err(Failure::Unauthorized) => ("unauthenticated", MetricCounts::problem()),
+        Err(Failure::UnknownRoute) => ("unknown_route", MetricCounts::problem()),
         Err(Failure::Unavailable(error)) => {
             let ambiguous = matches!(error, store::Error::Ambiguous(_)).then_some(1);
-            ("unavailable", Counts { undecided: Some(1), ambiguous, ..Counts::refused() })
+            ("unavailable", MetricCounts { authorizer_unavailable: Some(1), ambiguous, ..MetricCounts::problem() })
         }
     };
-    let cause = match judged {
-        Err(Failure::Unavailable(error)) => Some(chain(error)),
+    let cause = match decision {
+        Err(Failure::Unavailable(error)) => Some(error_chain(error)),
         _ => None,
     };
-    Event { outcome, counts, cause, ..Event::default() }
+    LogEvent { outcome, counts, cause, ..LogEvent::default() }
 }
 
-/// What the route asks of a key. A path's channel that is not a slug is left to the handler, which says so.
-fn ask(event: &Value) -> Option<Ask> {
+/// What the route asks of a key. A channel in the path that is not a slug is left to the handler, which reports it.
+fn access_request(event: &Value) -> Option<AccessRequest> {
     let channel = event["pathParameters"]["channel"].as_str().unwrap_or_default();
-    let (permission, reach) = match (event["httpMethod"].as_str()?, event["resource"].as_str()?) {
-        ("POST", "/push") => (Permission::Send, AskedReach::InBody),
+    let (permission, target) = match (event["httpMethod"].as_str()?, event["resource"].as_str()?) {
+        ("POST", "/push") => (Permission::SendPush, RequestedTarget::InBody),
         ("POST", "/channels/{channel}/push") => {
             let slug = Slug::try_from(channel.to_owned());
-            (Permission::Send, slug.map_or(AskedReach::Nobody, AskedReach::Channel))
+            (Permission::SendPush, slug.map_or(RequestedTarget::None, RequestedTarget::Channel))
         }
-        ("GET", "/push/{id}") => (Permission::Send, AskedReach::Nobody),
+        ("GET", "/push/{id}") => (Permission::SendPush, RequestedTarget::None),
         ("PUT", "/subscriptions") | ("DELETE", "/subscriptions/{id}") | ("GET", "/subscriptions/config") => {
-            (Permission::Subscribe, AskedReach::Nobody)
+            (Permission::WriteSubscriptions, RequestedTarget::None)
         }
         _ => return None,
     };
-    Some(Ask { permission, reach })
+    Some(AccessRequest { permission, target })
 }
 
-/// A refusal in the words of the handlers' own problems.
-fn problem(refusal: Refusal) -> Result<Problem, Failure> {
-    match refusal {
-        Refusal::WrongSecret | Refusal::RateLimited { .. } => Err(Failure::Unauthorized),
-        Refusal::Inactive => Ok(Problem::KeyInactive),
-        Refusal::Expired => Ok(Problem::KeyExpired),
-        Refusal::PermissionDenied(permission) => Ok(Problem::PermissionDenied(permission)),
-        Refusal::Scope(refusal) => Ok(Problem::Scope(refusal)),
-    }
-}
-
-/// A problem, for the gateway's answer to fill in.
-fn why(problem: &Problem) -> BTreeMap<&'static str, String> {
+/// The context of a deny, which the gateway response substitutes.
+fn denial_context(problem: &Problem) -> BTreeMap<&'static str, String> {
     let (refused, allowed) = match problem {
-        Problem::Scope(refusal @ scope::Refusal::Violation { .. }) => (refusal.refused(), refusal.allowed()),
+        Problem::Scope(error @ ScopeError::OutOfScope { .. }) => (error.refused(), error.allowed()),
         _ => (String::new(), String::new()),
     };
 
@@ -166,16 +157,21 @@ fn why(problem: &Problem) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// The API's stage, whatever the route: the answer is for this one request, and a stranger's path has characters that
-/// mean something in a policy.
-fn every_route(method_arn: &str) -> String {
+/// The ARN of the API's stage, with any route: the response is for this one request, and a client's path may contain
+/// characters that have a meaning in a policy.
+fn stage_arn(method_arn: &str) -> String {
     let api_and_stage: Vec<&str> = method_arn.splitn(3, '/').take(2).collect();
     format!("{}/*", api_and_stage.join("/"))
 }
 
-fn answer(effect: &'static str, secret: &Secret, method_arn: &str, context: BTreeMap<&'static str, String>) -> Answer {
-    let statement = Statement { action: "execute-api:Invoke", effect, resource: every_route(method_arn) };
-    Answer {
+fn response(
+    effect: &'static str,
+    secret: &Secret,
+    method_arn: &str,
+    context: BTreeMap<&'static str, String>,
+) -> AuthorizerResponse {
+    let statement = Statement { action: "execute-api:Invoke", effect, resource: stage_arn(method_arn) };
+    AuthorizerResponse {
         principal_id: secret.key().to_string(),
         policy_document: Policy { version: "2012-10-17", statement: [statement] },
         context,

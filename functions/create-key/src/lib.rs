@@ -1,94 +1,67 @@
-//! `POST /keys`: issues a key and shows its secret, this once.
+//! `POST /keys`: creates a key and returns its secret once.
 
 use shared::domain::channel::Slugs;
-use shared::domain::history::{Action, Event};
-use shared::domain::key::{Key, KeyId, KeyName, Limits, Status, Usage};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
+use shared::domain::key::{Key, KeyName};
 use shared::domain::permission::Permissions;
-use shared::domain::random;
 use shared::domain::scope::Scope;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
-use shared::http::json_body::text;
-use shared::http::key_fields::{self, ScopeKind};
-use shared::http::problem::Problem;
-use shared::http::views;
-use shared::http::{self, Reply, Request};
-use shared::store::{Edited, Store};
-
-/// So often the channels are looked up again because one was deleted meanwhile.
-const TRIES: u32 = 5;
+use shared::http::json_body::parsed;
+use shared::http::key_fields::{self, KeyOptions, ScopeKind};
+use shared::http::{
+    Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, retry_on_conflict, views,
+};
+use shared::store::{EditOutcome, Store};
 
 struct NewKey {
     name: KeyName,
     permissions: Permissions,
+    /// `None` for the scope `all`.
     channels: Option<Slugs>,
-    expires_at: Option<Timestamp>,
-    limits: Limits,
+    options: KeyOptions,
 }
 
-/// Answers 201 with the secret and the key.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+/// Responds with 201, the secret and the key.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let admin = http::admin(&request)?;
-    let new = read(&request, now)?;
-    let id = KeyId::generate(now);
-    let secret = Secret::generate(&admin.account, &id);
-    let mut key = Key {
-        account: admin.account.clone(),
-        id,
-        name: new.name,
-        hash: secret.hash(),
-        hint: secret.hint(),
-        permissions: new.permissions,
-        scope: Scope::All,
-        status: Status::Active,
-        expires_at: new.expires_at,
-        limits: new.limits,
-        created_at: now,
-        created_by: admin.author.clone(),
-        updated_at: now,
-        last_used_at: None,
-        usage: Usage::default(),
-        old_secret: None,
-        revision: random::base62(8),
-    };
+    let admin = auth::admin(request)?;
+    let NewKey { name, permissions, channels, options } = parse(request, now)?;
+    let secret = Secret::generate(&admin.account, &KeyId::generate(now));
+    let key = Key::new(&secret, name, permissions, Scope::All, admin.actor.clone(), now);
+    let mut key = options.applied_to(key);
 
-    for _ in 0..TRIES {
-        if let Some(slugs) = &new.channels {
+    // A channel may be deleted after it was resolved.
+    retry_on_conflict(async || {
+        if let Some(slugs) = &channels {
             let channels = store.resolve(&admin.account, slugs).await?;
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
-        let event = Event::new(Action::Created, &admin.author, None, Some(&key), now);
-        if store.add_key(&key, &event).await? == Edited::Done {
-            let issued = views::issued(&secret, &key, now);
-            return Ok(Reply::created(&format!("/keys/{}", key.id), &issued).no_store().tagged(&key.revision));
-        }
-    }
-    Err(Problem::EditConflict)
+        let event = AuditEvent::new(Action::Created, &admin.actor, None, Some(&key), now);
+        let written = store.add_key(&key, &event).await? == EditOutcome::Written;
+        Ok(written.then(|| {
+            let view = views::with_secret(&secret, &key, now);
+            response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision)
+        }))
+    })
+    .await
 }
 
-/// The key that the body asks for. `channels` is `None` for the scope `all`.
-fn read(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
-    let mut fields = request.fields()?;
-    let name = fields.required("name", text);
-    let permissions = key_fields::permissions(&mut fields);
-    let permissions = permissions.and_then(|given| given.ok_or_else(|| fields.flaw("permissions", "is required")));
-    let scope = fields.required("scope", text::<ScopeKind>);
-    let channels = key_fields::channels(&mut fields);
+fn parse(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
+    let mut body = request.json_body()?;
+    let name = body.required("name", parsed);
+    let permissions = key_fields::permissions(&mut body);
+    let permissions = permissions.and_then(|given| given.ok_or_else(|| body.reject("permissions", "is required")));
+    let scope = body.required("scope", parsed::<ScopeKind>);
+    let channels = key_fields::channels(&mut body);
     let channels = match (scope, channels) {
-        (Ok(ScopeKind::All), Ok(Some(_))) => Err(fields.flaw("channels", "goes only with the scope channels")),
-        (Ok(ScopeKind::Channels), Ok(None)) => Err(fields.flaw("channels", "is required with the scope channels")),
+        (Ok(ScopeKind::All), Ok(Some(_))) => Err(body.reject("channels", "goes only with the scope channels")),
+        (Ok(ScopeKind::Channels), Ok(None)) => Err(body.reject("channels", "is required with the scope channels")),
         (_, channels) => channels,
     };
-    let expires_at = key_fields::expires_at(&mut fields, now);
-    let limits = key_fields::limits(&mut fields);
-    fields.finish()?;
+    let options = KeyOptions::parse(&mut body, now);
+    body.finish()?;
 
-    Ok(NewKey {
-        name: name?,
-        permissions: permissions?,
-        channels: channels?,
-        expires_at: expires_at?.flatten(),
-        limits: limits?.applied_to(Limits::default()),
-    })
+    Ok(NewKey { name: name?, permissions: permissions?, channels: channels?, options: options? })
 }

@@ -1,8 +1,8 @@
-//! The plug: `delete-channel` as a Lambda function.
+//! Lambda entry point of `delete-channel`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::config::Config;
-use shared::domain::json::Json;
+use shared::domain::json::LenientJson;
 use shared::store::Store;
 use shared::{http, log};
 
@@ -10,12 +10,11 @@ use shared::{http, log};
 async fn main() -> Result<(), Error> {
     let config = &Config::from_env();
     log::start(config);
-    let store = &Store::connect(config)?;
+    let store = &Store::connect(config).await?;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(
-            http::serve(event.payload.0, config, |request| pushgate_delete_channel::handle(store, request)).await,
-        )
+    lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
+        let handle = async |request: &http::Request| pushgate_delete_channel::handle(store, request).await;
+        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
     }))
     .await
 }

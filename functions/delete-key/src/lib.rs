@@ -1,30 +1,25 @@
-//! `DELETE /keys/{id}`: ends a key for ever, at once.
+//! `DELETE /keys/{id}`: deletes a key for ever, effective for the next request.
 
-use shared::domain::history::{Action, Event};
-use shared::domain::key::KeyId;
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
 use shared::domain::time::Timestamp;
-use shared::http::problem::Problem;
-use shared::http::{self, Reply, Request};
-use shared::store::{Edited, Store};
+use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
+use shared::store::{EditOutcome, Store};
 
-/// So often a deletion is made again on what somebody else left.
-const TRIES: u32 = 10;
-
-/// Answers 204.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+/// Responds with 204.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let admin = http::admin(&request)?;
-    let id: KeyId = request.path("id", "key")?;
+    let admin = auth::admin(request)?;
+    let id: KeyId = request.path_param("id", "key")?;
     let precondition = request.precondition()?;
 
-    for _ in 0..TRIES {
+    retry_on_conflict(async || {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
-        let at = now.after(before.updated_at);
-        let event = Event::new(Action::Deleted, &admin.author, Some(&before), None, at);
-        if store.delete_key(&before, &event).await? == Edited::Done {
-            return Ok(Reply::nothing());
-        }
-    }
-    Err(Problem::EditConflict)
+        let at = now.strictly_after(before.updated_at);
+        let event = AuditEvent::new(Action::Deleted, &admin.actor, Some(&before), None, at);
+        let deleted = store.delete_key(&before, &event).await? == EditOutcome::Written;
+        Ok(deleted.then(response::no_content))
+    })
+    .await
 }

@@ -1,33 +1,27 @@
-//! `DELETE /subscriptions/{id}`: takes a subscription out of the key's channels, and away when it is in none.
+//! `DELETE /subscriptions/{id}`: removes a subscription from the key's channels, and deletes it when it is in none.
 
 use shared::domain::scope::Scope;
 use shared::domain::subscription::SubscriptionId;
-use shared::http::problem::Problem;
-use shared::http::{self, Reply, Request};
+use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
 use shared::store::{Memberships, Store};
 
-/// So often the change is made again on what somebody else left.
-const TRIES: u32 = 10;
+/// Responds with 204.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
+    let caller = auth::caller(request)?;
+    let id: SubscriptionId = request.path_param("id", "subscription")?;
 
-/// Answers 204.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
-    let caller = http::caller(&request)?;
-    let id: SubscriptionId = request.path("id", "subscription")?;
-
-    for _ in 0..TRIES {
-        let found = store.subscription(&caller.account, &id).await?.ok_or(Problem::NotFound("subscription"))?;
-        let left = match &caller.scope {
+    retry_on_conflict(async || {
+        let stored = store.subscription(&caller.account, &id).await?.ok_or(Problem::NotFound("subscription"))?;
+        let remaining = match &caller.scope {
             Scope::All => Memberships::new(),
-            Scope::Channels(own) => store.others(&caller.account, &found, own).await?,
+            Scope::Channels(own) => store.memberships_outside(&caller.account, &stored, own).await?,
         };
-        let done = if left.is_empty() {
-            store.remove_subscription(&caller.account, &found).await?
+        let written = if remaining.is_empty() {
+            store.delete_subscription(&caller.account, &stored).await?
         } else {
-            store.put_subscription(&caller.account, Some(&found), &found.subscription, &left).await?
+            store.put_subscription(&caller.account, Some(&stored), &stored.subscription, &remaining).await?
         };
-        if done {
-            return Ok(Reply::nothing());
-        }
-    }
-    Err(Problem::EditConflict)
+        Ok(written.then(response::no_content))
+    })
+    .await
 }

@@ -1,66 +1,67 @@
-//! What follows from the answers of a task: who has it, who never will, and who is tried again and when.
+//! Retries: which recipients of a task have a result, and when the others are retried.
 
-use shared::aws::queue::LONGEST_DELAY;
-use shared::domain::push::{Counts, Push};
+use shared::aws::queue::MAX_DELAY;
+use shared::domain::push::{DeliveryCounts, Push};
 use shared::domain::random;
 use shared::domain::subscription::SubscriptionId;
 use shared::domain::time::Timestamp;
-use shared::store::{Outcome, Waiting};
+use shared::store::{PendingRetry, TaskResult};
 
-use crate::transport::web_push::Answer;
+use crate::transport::DeliveryResult;
 
-/// Nobody is tried for longer, in seconds.
-const LONGEST_TRY: i64 = 86_400;
+/// The age of a push at which retries end, in seconds.
+const MAX_RETRY_AGE: i64 = 86_400;
 
-/// The answers of a task, added up.
+/// The results of a task, added up.
 #[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) counts: Counts,
-    /// Who is to be tried again, each not before so many seconds.
-    later: Vec<(SubscriptionId, u32)>,
-    /// Who was to wait longer than until now.
-    waiting: Vec<Waiting>,
+    pub(crate) counts: DeliveryCounts,
+    /// Recipients to retry, each not before this many seconds.
+    retry: Vec<(SubscriptionId, u32)>,
+    /// Recipients whose retry is not due yet.
+    not_due: Vec<PendingRetry>,
 }
 
 impl Tally {
-    /// Nothing yet, but for those who wait.
-    pub(crate) fn of(waiting: Vec<Waiting>) -> Self {
-        Self { waiting, ..Self::default() }
+    /// A tally without results, except for retries that are not due yet.
+    pub(crate) fn new(not_due: Vec<PendingRetry>) -> Self {
+        Self { not_due, ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, id: &SubscriptionId, answer: Answer) {
-        match answer {
-            Answer::Delivered => self.counts.delivered += 1,
-            Answer::Gone => self.counts.gone += 1,
-            Answer::Failed | Answer::SignatureRefused => self.counts.failed += 1,
-            Answer::Later(after) => self.later.push((id.clone(), after.unwrap_or(0).min(LONGEST_DELAY))),
+    /// Adds the result of one recipient.
+    pub(crate) fn add(&mut self, id: &SubscriptionId, result: DeliveryResult) {
+        match result {
+            DeliveryResult::Delivered => self.counts.delivered += 1,
+            DeliveryResult::Gone => self.counts.gone += 1,
+            DeliveryResult::Failed | DeliveryResult::SignatureRejected => self.counts.failed += 1,
+            DeliveryResult::Retry(after) => self.retry.push((id.clone(), after.unwrap_or(0).min(MAX_DELAY))),
         }
     }
 
-    /// Those who can be tried again before the push's time is over are; the first repeat is never too late. The next attempt
-    /// begins when the first of them may be tried: nobody waits for what another was told.
-    pub(crate) fn outcome(self, push: &Push, attempt: u32, now: Timestamp) -> Outcome {
-        let Self { mut counts, later, waiting: mut retry } = self;
+    /// Retries every recipient whose retry fits the time to live; the first retry always does. The next attempt starts at
+    /// the earliest of them, so that no recipient waits for another one's `Retry-After`.
+    pub(crate) fn result(self, push: &Push, attempt: u32, now: Timestamp) -> TaskResult {
+        let Self { mut counts, retry, not_due: mut pending } = self;
         let soonest = now.plus_seconds(i64::from(backoff(attempt)));
-        let try_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(LONGEST_TRY));
-        for (id, after) in later {
+        let retry_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(MAX_RETRY_AGE));
+        for (id, after) in retry {
             let not_before = now.plus_seconds(i64::from(after)).max(soonest);
-            if not_before <= try_until {
-                retry.push(Waiting { id, not_before });
+            if not_before <= retry_until {
+                pending.push(PendingRetry { id, not_before });
             } else if attempt == 0 {
-                retry.push(Waiting { id, not_before: soonest.max(try_until) });
+                pending.push(PendingRetry { id, not_before: soonest.max(retry_until) });
             } else {
                 counts.failed += 1;
             }
         }
-        let next = retry.iter().map(|waiting| waiting.not_before).min().unwrap_or(now);
-        let delay = u32::try_from(now.seconds_until(next)).unwrap_or_default().min(LONGEST_DELAY);
+        let next = pending.iter().map(|pending| pending.not_before).min().unwrap_or(now);
+        let delay = u32::try_from(now.seconds_until(next)).unwrap_or_default().min(MAX_DELAY);
 
-        Outcome { counts, last_page: false, retry, delay }
+        TaskResult { counts, last_page: false, retry: pending, delay }
     }
 }
 
-/// Seconds before the next attempt: twice as many each time, and by chance up to half as many more.
+/// Seconds before the next attempt: exponential backoff with up to 50 % jitter.
 fn backoff(attempt: u32) -> u32 {
     let seconds = 1 << attempt.min(9);
     seconds + random::up_to(seconds / 2)
@@ -68,89 +69,90 @@ fn backoff(attempt: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::push::{self, Audience};
+    use shared::domain::audience::Audience;
+    use shared::domain::id::{KeyId, PushId};
+    use shared::domain::notification::Urgency;
+    use shared::domain::push::PushStatus;
 
     use super::*;
 
     fn push(ttl: u64) -> Push {
         let at = Timestamp::from_millis(0);
-        serde_json::from_str::<push::Content>(r#"{"title": "Hi"}"#)
-            .map(|content| Push {
-                id: push::PushId::generate(at),
-                key: shared::domain::key::KeyId::generate(at),
-                content,
-                audience: Audience::All,
-                ttl: ttl.try_into().expect("a ttl"),
-                urgency: push::Urgency::Normal,
-                topic: None,
-                request_id: String::new(),
-                created_at: at,
-                finished_at: None,
-                progress: push::Progress::Queued,
-                counts: Counts::default(),
-            })
-            .expect("content")
+        Push {
+            id: PushId::generate(at),
+            key: KeyId::generate(at),
+            notification: serde_json::from_str(r#"{"title": "Hi"}"#).expect("a notification"),
+            audience: Audience::All,
+            ttl: ttl.try_into().expect("a ttl"),
+            urgency: Urgency::Normal,
+            topic: None,
+            request_id: String::new(),
+            created_at: at,
+            finished_at: None,
+            status: PushStatus::Queued,
+            counts: DeliveryCounts::default(),
+        }
     }
 
-    fn after_one_later(ttl: u64, attempt: u32, now: i64, retry_after: Option<u32>) -> Outcome {
+    fn after_one_retry(ttl: u64, attempt: u32, now: i64, retry_after: Option<u32>) -> TaskResult {
         let mut tally = Tally::default();
         let id = SubscriptionId::try_from("0".repeat(32)).expect("an id");
-        tally.add(&id, Answer::Later(retry_after));
-        tally.outcome(&push(ttl), attempt, Timestamp::from_millis(now * 1000))
+        tally.add(&id, DeliveryResult::Retry(retry_after));
+        tally.result(&push(ttl), attempt, Timestamp::from_millis(now * 1000))
     }
 
     #[test]
-    fn even_a_push_without_time_is_tried_twice() {
-        assert_eq!(after_one_later(0, 0, 5, None).retry.len(), 1);
-        assert_eq!(after_one_later(0, 1, 5, None).counts.failed, 1);
+    fn even_a_push_with_a_ttl_of_zero_is_retried_once() {
+        assert_eq!(after_one_retry(0, 0, 5, None).retry.len(), 1);
+        assert_eq!(after_one_retry(0, 1, 5, None).counts.failed, 1);
     }
 
     #[test]
-    fn nobody_is_tried_after_the_time_or_a_day() {
-        assert_eq!(after_one_later(600, 3, 100, None).retry.len(), 1);
-        assert_eq!(after_one_later(600, 3, 599, None).retry.len(), 0);
-        assert_eq!(after_one_later(2_000_000, 9, 86_399, None).counts.failed, 1);
+    fn no_retry_starts_after_the_ttl_or_a_day() {
+        assert_eq!(after_one_retry(600, 3, 100, None).retry.len(), 1);
+        assert_eq!(after_one_retry(600, 3, 599, None).retry.len(), 0);
+        assert_eq!(after_one_retry(2_000_000, 9, 86_399, None).counts.failed, 1);
     }
 
     #[test]
-    fn one_who_must_wait_too_long_does_not_cost_the_others_their_repeat() {
+    fn a_retry_beyond_the_ttl_does_not_cost_the_others_theirs() {
         let mut tally = Tally::default();
         for (digit, after) in [("0", Some(900)), ("1", None), ("2", Some(30))] {
-            tally.add(&SubscriptionId::try_from(digit.repeat(32)).expect("an id"), Answer::Later(after));
+            tally.add(&SubscriptionId::try_from(digit.repeat(32)).expect("an id"), DeliveryResult::Retry(after));
         }
 
-        let outcome = tally.outcome(&push(600), 1, Timestamp::from_millis(300_000));
+        let result = tally.result(&push(600), 1, Timestamp::from_millis(300_000));
 
-        assert_eq!((outcome.retry.len(), outcome.counts.failed), (2, 1));
-        assert!((2..=3).contains(&outcome.delay), "{outcome:?}");
+        assert_eq!((result.retry.len(), result.counts.failed), (2, 1));
+        assert!((2..=3).contains(&result.delay), "{result:?}");
     }
 
     #[test]
-    fn nobody_waits_for_what_another_was_told() {
+    fn no_recipient_waits_for_another_one_s_retry_after() {
         let ids = ["0", "1", "2"].map(|digit| SubscriptionId::try_from(digit.repeat(32)).expect("an id"));
-        let still = Waiting { id: ids[2].clone(), not_before: Timestamp::from_millis(200_000) };
-        let mut tally = Tally::of(vec![still.clone()]);
-        tally.add(&ids[0], Answer::Later(Some(900)));
-        tally.add(&ids[1], Answer::Later(None));
+        let still = PendingRetry { id: ids[2].clone(), not_before: Timestamp::from_millis(200_000) };
+        let mut tally = Tally::new(vec![still.clone()]);
+        tally.add(&ids[0], DeliveryResult::Retry(Some(900)));
+        tally.add(&ids[1], DeliveryResult::Retry(None));
 
-        let outcome = tally.outcome(&push(86_400), 2, Timestamp::from_millis(100_000));
+        let result = tally.result(&push(86_400), 2, Timestamp::from_millis(100_000));
 
         let when = |id: &SubscriptionId| {
-            outcome.retry.iter().find(|it| it.id == *id).expect("it is tried again").not_before.millis()
+            result.retry.iter().find(|it| it.id == *id).expect("it is tried again").not_before.millis()
         };
         assert_eq!((when(&ids[0]), when(&ids[2])), (1_000_000, 200_000));
-        assert!((104_000..=106_000).contains(&when(&ids[1])), "{outcome:?}");
-        assert!((4..=6).contains(&outcome.delay), "{outcome:?}");
+        assert!((104_000..=106_000).contains(&when(&ids[1])), "{result:?}");
+        assert!((4..=6).contains(&result.delay), "{result:?}");
     }
 
     #[test]
-    fn the_first_repeat_is_before_the_end_whatever_a_push_service_says() {
-        let outcome = after_one_later(300, 0, 10, Some(900));
-        assert_eq!((outcome.retry[0].not_before, outcome.delay), (Timestamp::from_millis(300_000), 290));
+    fn the_first_retry_is_within_the_ttl_whatever_the_push_service_says() {
+        let result = after_one_retry(300, 0, 10, Some(900));
+        assert_eq!((result.retry[0].not_before, result.delay), (Timestamp::from_millis(300_000), 290));
     }
 
     #[test]
-    fn repeats_come_by_chance_up_to_half_as_late_again() {
+    fn backoff_has_up_to_50_percent_jitter() {
         for attempt in [0, 3, 9, 40] {
             let least = 1 << attempt.min(9);
             let drawn: Vec<u32> = (0..200).map(|_| backoff(attempt)).collect();
@@ -160,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_heeded_up_to_what_the_queue_can_hold_back() {
-        assert_eq!(after_one_later(86_400, 0, 0, Some(120)).delay, 120);
-        assert_eq!(after_one_later(86_400, 0, 0, Some(100_000)).delay, LONGEST_DELAY);
+    fn retry_after_is_respected_up_to_the_queue_s_maximum_delay() {
+        assert_eq!(after_one_retry(86_400, 0, 0, Some(120)).delay, 120);
+        assert_eq!(after_one_retry(86_400, 0, 0, Some(100_000)).delay, MAX_DELAY);
     }
 }

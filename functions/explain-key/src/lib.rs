@@ -1,38 +1,47 @@
-//! `POST /keys/{id}/explain`: what would become of a push, were it sent with this key now. Nothing is sent or counted.
+//! `POST /keys/{id}/explain`: the result that a push would have if this key sent it now. Nothing is sent or counted.
 
-use shared::domain::key::{Ask, AskedReach, Key, KeyId};
+use shared::domain::access::{AccessRequest, RequestedTarget};
+use shared::domain::id::{KeyId, PushId};
+use shared::domain::key::Key;
+use shared::domain::notification::plaintext;
 use shared::domain::permission::Permission;
-use shared::domain::push::{self, PushId};
 use shared::domain::time::Timestamp;
-use shared::http::preview::{Outlook, Plan};
-use shared::http::problem::Problem;
-use shared::http::send_request::Wish;
-use shared::http::{self, Reply, Request};
+use shared::http::preview::SendPreview;
+use shared::http::send_request::{ResolvedSend, SendRequest};
+use shared::http::{Extract as _, Problem, Request, Response, auth, response};
 use shared::store::Store;
 
-/// Answers 200, whether the push would be accepted or refused.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+/// Responds with 200, whether the push would be accepted or denied.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let admin = http::admin(&request)?;
-    let id: KeyId = request.path("id", "key")?;
-    let wish = Wish::read(&request)?;
+    let admin = auth::admin(request)?;
+    let id: KeyId = request.path_param("id", "key")?;
+    let send = SendRequest::parse(request)?;
     let key = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
     let push = PushId::generate(now);
 
-    match plan(store, &key, &wish, &push, now).await {
-        Ok(plan) => Ok(Reply::ok(&plan.outlook(store, &key.account).await?)),
+    match resolve(store, &key, &send, &push, now).await {
+        Ok(resolved) => Ok(response::ok(&SendPreview::allowed(store, &key.account, &resolved).await?)),
         Err(problem) if problem.cause().is_some() => Err(problem),
-        Err(problem) => Ok(Reply::ok(&Outlook::refused(&problem, push::plaintext(&push, &wish.content).len()))),
+        Err(problem) => {
+            let bytes = plaintext(&push, &send.notification).len();
+            Ok(response::ok(&SendPreview::denied(&problem, bytes)))
+        }
     }
 }
 
-/// What the authorizer would look at, and then what the send itself would.
-async fn plan(store: &Store, key: &Key, wish: &Wish, push: &PushId, now: Timestamp) -> Result<Plan, Problem> {
-    let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
-    if let Err(refusal) = key.judge(&key.hash, &ask, now) {
-        return Err(
-            Problem::refused(refusal).unwrap_or_else(|| Problem::internal("a key has another secret than its own"))
-        );
+/// Evaluates the key as the authorizer would, then resolves the send as its handler would.
+async fn resolve(
+    store: &Store,
+    key: &Key,
+    send: &SendRequest,
+    push: &PushId,
+    now: Timestamp,
+) -> Result<ResolvedSend, Problem> {
+    let access = AccessRequest { permission: Permission::SendPush, target: RequestedTarget::InBody };
+    if let Err(denial) = key.authorize(&key.hash, &access, now) {
+        let problem = Problem::from_denial(denial);
+        return Err(problem.unwrap_or_else(|| Problem::internal("a key does not match its own secret")));
     }
-    Plan::make(store, &key.account, &key.scope, wish.requested.as_ref(), &wish.content, push).await
+    ResolvedSend::resolve(store, &key.account, &key.scope, send, push).await
 }

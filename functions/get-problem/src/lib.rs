@@ -1,29 +1,29 @@
-//! `GET /problems/{code}`: the page to which the `type` of a refusal leads. It is for everybody.
+//! `GET /problems/{code}`: the page that the `type` of a problem leads to. It is public.
 
-mod catalogue;
+mod catalog;
 
-use shared::http::problem::Problem;
-use shared::http::{Reply, Request};
+use lambda_http::http::header::CACHE_CONTROL;
+use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, response};
 
-use crate::catalogue::{CATALOGUE, Explained};
+use crate::catalog::{CATALOG, ProblemPage};
 
-/// Answers 200 with a page that explains the code.
-#[expect(clippy::unused_async, reason = "every handler is called the same way")]
-pub async fn handle(request: Request) -> Result<Reply, Problem> {
-    let code = request.path_text("code").unwrap_or_default();
-    let explained = CATALOGUE.iter().find(|row| row.code == code).ok_or(Problem::NotFound("problem"))?;
+/// Responds with 200 and a page that explains the code.
+#[expect(clippy::unused_async, reason = "every handler has the same signature")]
+pub async fn handle(request: &Request) -> Result<Response, Problem> {
+    let code = request.raw_path_param("code").unwrap_or_default();
+    let page = CATALOG.iter().find(|row| row.code == code).ok_or(Problem::NotFound("problem"))?;
 
-    Ok(Reply::page(&page(explained)).header("Cache-Control", "public, max-age=3600"))
+    Ok(response::html(&html(page)).with_header(CACHE_CONTROL, "public, max-age=3600"))
 }
 
 /// Every code that has a page.
 pub fn codes() -> impl Iterator<Item = &'static str> {
-    CATALOGUE.iter().map(|row| row.code)
+    CATALOG.iter().map(|row| row.code)
 }
 
-/// Only our own words stand in it, none of which means anything in HTML.
-fn page(explained: &Explained) -> String {
-    let Explained { code, status, title, meaning, remedy } = explained;
+/// The page contains only our own text, which has no HTML characters.
+fn html(page: &ProblemPage) -> String {
+    let ProblemPage { code, status, title, meaning, remedy } = page;
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title} ({code})</title>\n\
@@ -38,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_stands_once_and_its_words_are_plain() {
-        for (index, row) in CATALOGUE.iter().enumerate() {
-            assert!(CATALOGUE[..index].iter().all(|other| other.code != row.code), "{}", row.code);
+    fn each_code_has_one_page_of_plain_text() {
+        for (index, row) in CATALOG.iter().enumerate() {
+            assert!(CATALOG[..index].iter().all(|other| other.code != row.code), "{}", row.code);
             for words in [row.code, row.title, row.meaning, row.remedy] {
                 assert!(!words.is_empty() && !words.contains(['<', '>', '&']), "{words}");
             }

@@ -1,8 +1,8 @@
-//! The plug: `get_problem` as a Lambda function.
+//! Lambda entry point of `get-problem`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::config::Config;
-use shared::domain::json::Json;
+use shared::domain::json::LenientJson;
 use shared::{http, log};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,8 +10,9 @@ async fn main() -> Result<(), Error> {
     let config = &Config::from_env();
     log::start(config);
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(http::serve(event.payload.0, config, pushgate_get_problem::handle).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
+        let handle = async |request: &http::Request| pushgate_get_problem::handle(request).await;
+        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
     }))
     .await
 }

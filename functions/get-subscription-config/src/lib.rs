@@ -1,21 +1,20 @@
-//! `GET /subscriptions/config`: what a page needs to subscribe its visitor.
+//! `GET /subscriptions/config`: what a page needs to subscribe a browser.
 
 use serde::Serialize;
 use shared::aws::vapid_secret::VapidSecret;
 use shared::domain::time::Timestamp;
-use shared::http::problem::Problem;
-use shared::http::{self, Reply, Request};
+use shared::http::{Problem, Request, Response, auth, response};
 
 #[derive(Serialize)]
 struct SubscriptionConfig {
     vapid_public_key: String,
 }
 
-/// Answers 200 with the public key for `applicationServerKey`.
-pub async fn handle(vapid: &VapidSecret, request: Request) -> Result<Reply, Problem> {
-    http::caller(&request)?;
+/// Responds with 200 and the public key for `applicationServerKey`.
+pub async fn handle(vapid: &VapidSecret, request: &Request) -> Result<Response, Problem> {
+    auth::caller(request)?;
 
     let vapid_public_key = vapid.keys(Timestamp::now()).await?.current().public();
 
-    Ok(Reply::ok(&SubscriptionConfig { vapid_public_key }))
+    Ok(response::ok(&SubscriptionConfig { vapid_public_key }))
 }

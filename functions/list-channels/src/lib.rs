@@ -2,26 +2,26 @@
 
 use serde::Serialize;
 use shared::domain::channel::Slug;
-use shared::http::problem::Problem;
-use shared::http::views::{self, ShownChannel};
-use shared::http::{self, Page, Reply, Request};
+use shared::http::pagination::{self, PageRequest};
+use shared::http::views::{self, ChannelView};
+use shared::http::{Problem, Request, Response, auth, response};
 use shared::store::Store;
 
 #[derive(Serialize)]
 struct Channels<'a> {
-    channels: Vec<ShownChannel<'a>>,
+    channels: Vec<ChannelView<'a>>,
     next_cursor: Option<String>,
 }
 
-/// Answers 200 with a page of channels, by slug.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
-    let member = http::member(&request)?;
-    let Page { after, most } = http::page::<Slug>(&request)?;
+/// Responds with 200 and a page of channels, by slug.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
+    let member = auth::member(request)?;
+    let PageRequest { after, limit } = pagination::parse::<Slug>(request)?;
 
-    let (channels, more) = store.channels(&member.account, after.as_ref(), most).await?;
+    let page = store.channels(&member.account, after.as_ref(), limit).await?;
 
-    Ok(Reply::ok(&Channels {
-        channels: channels.iter().map(views::channel).collect(),
-        next_cursor: http::cursor(channels.last().map(|channel| channel.slug.as_str()), more),
+    Ok(response::ok(&Channels {
+        channels: page.items.iter().map(views::channel).collect(),
+        next_cursor: pagination::next_cursor(&page, |channel| channel.slug.as_str()),
     }))
 }

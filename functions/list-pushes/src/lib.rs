@@ -1,40 +1,41 @@
-//! `GET /pushes` and `GET /pushes/{id}`: the account's recent sends, for its people.
+//! `GET /pushes` and `GET /pushes/{id}`: the account's recent pushes.
 
 use serde::Serialize;
-use shared::domain::push::PushId;
+use shared::domain::id::PushId;
 use shared::domain::time::Timestamp;
-use shared::http::problem::Problem;
-use shared::http::views::{self, ShownPush};
-use shared::http::{self, Member, Page, Reply, Request};
+use shared::http::auth::Member;
+use shared::http::pagination::{self, PageRequest};
+use shared::http::views::{self, PushView};
+use shared::http::{Extract as _, Problem, Request, Response, auth, response};
 use shared::store::Store;
 
 #[derive(Serialize)]
 struct Pushes<'a> {
-    pushes: Vec<ShownPush<'a>>,
+    pushes: Vec<PushView<'a>>,
     next_cursor: Option<String>,
 }
 
-/// Answers 200 with one push, or with a page of them, newest first.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+/// Responds with 200 and one push, or with a page of pushes, newest first.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let member = http::member(&request)?;
-    if request.path_text("id").is_some() {
-        return one(store, &request, &member, now).await;
+    let member = auth::member(request)?;
+    if request.raw_path_param("id").is_some() {
+        return one(store, request, &member, now).await;
     }
-    let Page { after, most } = http::page::<PushId>(&request)?;
+    let PageRequest { after, limit } = pagination::parse::<PushId>(request)?;
 
-    let (pushes, more) = store.pushes(&member.account, after.as_ref(), most, now).await?;
+    let page = store.pushes(&member.account, after.as_ref(), limit, now).await?;
 
-    Ok(Reply::ok(&Pushes {
-        pushes: pushes.iter().map(views::push).collect(),
-        next_cursor: http::cursor(pushes.last().map(|push| push.id.as_str()), more),
+    Ok(response::ok(&Pushes {
+        pushes: page.items.iter().map(views::push).collect(),
+        next_cursor: pagination::next_cursor(&page, |push| push.id.as_str()),
     }))
 }
 
-async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) -> Result<Reply, Problem> {
-    let id = request.path("id", "push")?;
+async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) -> Result<Response, Problem> {
+    let id = request.path_param("id", "push")?;
 
     let push = store.push(&member.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
 
-    Ok(Reply::ok(&views::push(&push)))
+    Ok(response::ok(&views::push(&push)))
 }

@@ -1,13 +1,13 @@
-//! `OPTIONS` on every route: tells a browser what a page of another origin may ask. It needs no authorizer.
+//! `OPTIONS` on every route: tells a browser what a page of another origin may request. It needs no authorizer.
 
-use shared::http::problem::Problem;
-use shared::http::{Reply, Request};
+use lambda_http::http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE};
+use shared::http::{Problem, Request, Response, ResponseExt as _, response};
 
-/// Answers 204; `http::serve` adds which origin may ask.
-#[expect(clippy::unused_async, reason = "every handler is called the same way")]
-pub async fn handle(_request: Request) -> Result<Reply, Problem> {
-    Ok(Reply::nothing()
-        .header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-        .header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, X-Api-Key")
-        .header("Access-Control-Max-Age", "7200"))
+/// Responds with 204; `http::serve` adds the allowed origin.
+#[expect(clippy::unused_async, reason = "every handler has the same signature")]
+pub async fn handle(_request: &Request) -> Result<Response, Problem> {
+    Ok(response::no_content()
+        .with_header(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE, OPTIONS")
+        .with_header(ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, Idempotency-Key, If-Match, X-Api-Key")
+        .with_header(ACCESS_CONTROL_MAX_AGE, "7200"))
 }

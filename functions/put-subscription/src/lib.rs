@@ -1,26 +1,21 @@
-//! `PUT /subscriptions`: keeps a browser's subscription, and sets which of the key's channels it is in.
+//! `PUT /subscriptions`: stores a subscription, and sets which of the key's channels it is in.
 
 use serde::Serialize;
 use shared::aws::vapid_secret::VapidSecret;
 use shared::domain::caller::Caller;
 use shared::domain::channel::{Channels, Slug, Slugs};
-use shared::domain::scope::{self, Reach, Scope};
-use shared::domain::subscription::{
-    AuthSecret, Endpoint, MOST_CHANNELS, P256dh, PushHosts, Subscription, SubscriptionId,
-};
+use shared::domain::push_hosts::{Endpoint, PushHosts};
+use shared::domain::scope::{self, AllowedTarget, Scope};
+use shared::domain::subscription::{AuthSecret, MAX_CHANNELS, P256dh, Subscription, SubscriptionId, Target, WebPush};
 use shared::domain::time::Timestamp;
-use shared::http::json_body::{any_text, text};
-use shared::http::problem::Problem;
-use shared::http::{self, Reply, Request};
-use shared::store::{Found, Memberships, Store};
+use shared::http::json_body::{parsed, string};
+use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
+use shared::store::{Memberships, Store, StoredSubscription};
 
-/// So often the change is made again on what somebody else left.
-const TRIES: u32 = 10;
+/// The maximum number of channels of one subscription, whatever keys added it: one transaction can change them all.
+const MAX_MEMBERSHIPS: usize = 70;
 
-/// One subscription is in at most so many channels, whatever keys put it there: one transaction can change them all.
-const MOST_MEMBERSHIPS: usize = 70;
-
-struct Wish {
+struct NewSubscription {
     endpoint: Endpoint,
     p256dh: P256dh,
     auth: AuthSecret,
@@ -28,102 +23,123 @@ struct Wish {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SubscriptionView<'a> {
     id: &'a SubscriptionId,
     channels: Vec<&'a Slug>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-/// Answers 201 for a new subscription, 200 for a known one.
-pub async fn handle(store: &Store, vapid: &VapidSecret, hosts: &PushHosts, request: Request) -> Result<Reply, Problem> {
+/// Responds with 201 for a new subscription, 200 for an existing one.
+pub async fn handle(
+    store: &Store,
+    vapid: &VapidSecret,
+    hosts: &PushHosts,
+    request: &Request,
+) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let caller = http::caller(&request)?;
-    let wish = read(&request, hosts)?;
-    let channels = reached(store, &caller, &wish.channels).await?;
+    let caller = auth::caller(request)?;
+    let new = parse(request, hosts)?;
+    let channels = resolve_in_scope(store, &caller, &new.channels).await?;
     let keys = vapid.keys(now).await?;
-    let vapid = keys.current().id();
-    let id = wish.endpoint.subscription_id(&caller.account);
+    let id = new.endpoint.subscription_id(&caller.account);
 
-    for _ in 0..TRIES {
-        let found = store.subscription(&caller.account, &id).await?;
-        let subscription = subscription(&wish, &id, found.as_ref(), vapid, now);
-        let memberships = memberships(store, &caller, found.as_ref(), &channels).await?;
-        if memberships.len() > MOST_MEMBERSHIPS {
-            return Err(Problem::TooManyChannels(MOST_MEMBERSHIPS));
+    retry_on_conflict(async || {
+        let stored = store.subscription(&caller.account, &id).await?;
+        let subscription = subscription(&new, &id, stored.as_ref(), keys.current().id(), now);
+        let memberships = memberships(store, &caller, stored.as_ref(), &channels).await?;
+        if memberships.len() > MAX_MEMBERSHIPS {
+            return Err(Problem::TooManyChannels(MAX_MEMBERSHIPS));
         }
-        if store.put_subscription(&caller.account, found.as_ref(), &subscription, &memberships).await? {
-            let Subscription { created_at, updated_at, .. } = subscription;
-            let shown = Shown { id: &id, channels: channels.keys().collect(), created_at, updated_at };
-            return Ok(match found {
-                None => Reply::created(&format!("/subscriptions/{}", id.as_str()), &shown),
-                Some(_) => Reply::ok(&shown),
-            });
+        if !store.put_subscription(&caller.account, stored.as_ref(), &subscription, &memberships).await? {
+            return Ok(None);
         }
-    }
-    Err(Problem::EditConflict)
+        let Subscription { created_at, updated_at, .. } = subscription;
+        let view = SubscriptionView { id: &id, channels: channels.keys().collect(), created_at, updated_at };
+        Ok(Some(match stored {
+            None => response::created(&format!("/subscriptions/{}", id.as_str()), &view),
+            Some(_) => response::ok(&view),
+        }))
+    })
+    .await
 }
 
-fn read(request: &Request, hosts: &PushHosts) -> Result<Wish, Problem> {
-    let mut fields = request.fields()?;
+fn parse(request: &Request, hosts: &PushHosts) -> Result<NewSubscription, Problem> {
+    let mut body = request.json_body()?;
     let endpoint =
-        fields.required("endpoint", |value| hosts.endpoint(&any_text(value)?).map_err(|mistake| mistake.to_string()));
-    let keys = fields.object("keys", |keys| {
-        let p256dh = keys.required("p256dh", text);
-        let auth = keys.required("auth", text);
+        body.required("endpoint", |value| hosts.endpoint(&string(value)?).map_err(|error| error.to_string()));
+    let keys = body.object("keys", |keys| {
+        let p256dh = keys.required("p256dh", parsed);
+        let auth = keys.required("auth", parsed);
         Ok((p256dh?, auth?))
     });
-    let keys = keys.and_then(|keys| keys.ok_or_else(|| fields.flaw("keys", "is required")));
-    let channels = fields.list("channels", 0..=MOST_CHANNELS, text::<Slug>);
-    // What a browser adds to its subscriptions and we have no use for.
-    let _ = fields.nullable("expirationTime", Ok);
-    fields.finish()?;
+    let keys = keys.and_then(|keys| keys.ok_or_else(|| body.reject("keys", "is required")));
+    let channels = body.list("channels", 0..=MAX_CHANNELS, parsed::<Slug>);
+    // A browser adds this field to its subscriptions; it is always null in practice.
+    let _ = body.nullable("expirationTime", Ok);
+    body.finish()?;
 
     let (p256dh, auth) = keys?;
-    Ok(Wish { endpoint: endpoint?, p256dh, auth, channels: channels?.unwrap_or_default().into_iter().collect() })
+    Ok(NewSubscription {
+        endpoint: endpoint?,
+        p256dh,
+        auth,
+        channels: channels?.unwrap_or_default().into_iter().collect(),
+    })
 }
 
-/// The channels that are asked for, with their ids, if the key reaches them. None is none.
-async fn reached(store: &Store, caller: &Caller, asked: &Slugs) -> Result<Channels, Problem> {
-    if asked.is_empty() {
+/// The requested channels with their ids, if the key's scope allows them. No channels are none, not all.
+async fn resolve_in_scope(store: &Store, caller: &Caller, requested: &Slugs) -> Result<Channels, Problem> {
+    if requested.is_empty() {
         return Ok(Channels::new());
     }
-    match scope::decide(&caller.scope, Some(asked)).map_err(Problem::Scope)? {
-        Reach::Assigned { channels, .. } => Ok(channels),
-        Reach::Everyone | Reach::Requested(_) => {
-            store.resolve(&caller.account, asked).await?.map_err(Problem::UnknownChannel)
+    match scope::decide(&caller.scope, Some(requested)).map_err(Problem::Scope)? {
+        AllowedTarget::Assigned { channels, .. } => Ok(channels),
+        AllowedTarget::Everyone | AllowedTarget::Requested(_) => {
+            store.resolve(&caller.account, requested).await?.map_err(Problem::UnknownChannel)
         }
     }
 }
 
-/// The subscription as it is to be kept. A known one with the same keys was made with the signing key that it remembers.
-fn subscription(wish: &Wish, id: &SubscriptionId, found: Option<&Found>, vapid: &str, now: Timestamp) -> Subscription {
-    let known = found.map(|found| &found.subscription);
-    let same = known.filter(|known| known.p256dh == wish.p256dh && known.auth == wish.auth);
+/// The subscription to store. If the browser's keys are unchanged, it still uses the VAPID key that is recorded.
+fn subscription(
+    new: &NewSubscription,
+    id: &SubscriptionId,
+    stored: Option<&StoredSubscription>,
+    current_vapid_key: &str,
+    now: Timestamp,
+) -> Subscription {
+    let recorded = stored.map(|stored| {
+        let Target::WebPush(web_push) = &stored.subscription.target;
+        web_push
+    });
+    let unchanged = recorded.filter(|recorded| recorded.p256dh == new.p256dh && recorded.auth == new.auth);
 
     Subscription {
         id: id.clone(),
-        endpoint: wish.endpoint.url().to_string(),
-        p256dh: wish.p256dh.clone(),
-        auth: wish.auth.clone(),
-        vapid: same.map_or(vapid, |known| &known.vapid).to_owned(),
-        created_at: known.map_or(now, |known| known.created_at),
+        target: Target::WebPush(WebPush {
+            endpoint: new.endpoint.url().to_string(),
+            p256dh: new.p256dh.clone(),
+            auth: new.auth.clone(),
+            vapid_key: unchanged.map_or(current_vapid_key, |recorded| &recorded.vapid_key).to_owned(),
+        }),
+        created_at: stored.map_or(now, |stored| stored.subscription.created_at),
         updated_at: now,
     }
 }
 
-/// The memberships afterwards: what was asked for, and what is none of this key's business.
+/// The memberships to store: the requested ones, and those that other keys manage.
 async fn memberships(
     store: &Store,
     caller: &Caller,
-    found: Option<&Found>,
-    asked: &Channels,
+    stored: Option<&StoredSubscription>,
+    requested: &Channels,
 ) -> Result<Memberships, Problem> {
-    let mut memberships = match (&caller.scope, found) {
-        (Scope::Channels(own), Some(found)) => store.others(&caller.account, found, own).await?,
+    let mut memberships = match (&caller.scope, stored) {
+        (Scope::Channels(own), Some(stored)) => store.memberships_outside(&caller.account, stored, own).await?,
         (Scope::All, _) | (_, None) => Memberships::new(),
     };
-    memberships.extend(asked.iter().map(|(slug, id)| (id.clone(), slug.clone())));
+    memberships.extend(requested.iter().map(|(slug, id)| (id.clone(), slug.clone())));
 
     Ok(memberships)
 }

@@ -1,9 +1,9 @@
-//! The plug: `send-push` as a Lambda function.
+//! Lambda entry point of `send-push`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::aws::queue::Queue;
 use shared::config::Config;
-use shared::domain::json::Json;
+use shared::domain::json::LenientJson;
 use shared::store::Store;
 use shared::{http, log};
 
@@ -11,13 +11,12 @@ use shared::{http, log};
 async fn main() -> Result<(), Error> {
     let config = &Config::from_env();
     log::start(config);
-    let store = &Store::connect(config)?;
-    let queue = &Queue::connect(config)?;
+    let store = &Store::connect(config).await?;
+    let queue = &Queue::connect(config).await?;
 
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Json>| async move {
-        Ok::<_, Error>(
-            http::serve(event.payload.0, config, |request| pushgate_send_push::handle(store, queue, request)).await,
-        )
+    lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
+        let handle = async |request: &http::Request| pushgate_send_push::handle(store, queue, request).await;
+        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
     }))
     .await
 }

@@ -1,98 +1,97 @@
-//! `PATCH /keys/{id}`: changes what a key is called, may do and may reach. It holds for the next request that begins.
+//! `PATCH /keys/{id}`: changes a key, effective for the next request that begins.
 
 use shared::domain::account::Account;
 use shared::domain::channel::{Channels, Slug, Slugs};
-use shared::domain::history::{Action, Event};
-use shared::domain::key::{Key, KeyId, KeyName, Status};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
+use shared::domain::key::{Key, KeyName, Status};
 use shared::domain::permission::Permissions;
-use shared::domain::random;
 use shared::domain::scope::Scope;
 use shared::domain::time::Timestamp;
-use shared::http::json_body::{Mistake, text};
-use shared::http::key_fields::{self, LimitChanges, ScopeKind};
-use shared::http::problem::Problem;
-use shared::http::views;
-use shared::http::{self, Reply, Request};
-use shared::store::{Edited, Store};
+use shared::http::json_body::{FieldError, parsed};
+use shared::http::key_fields::{self, KeyOptions, ScopeKind};
+use shared::http::{
+    Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, retry_on_conflict, views,
+};
+use shared::store::{EditOutcome, Store};
 
-/// So often an edit is made again on what somebody else left.
-const TRIES: u32 = 10;
+/// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event, and
+/// the key count of each changed channel.
+const MAX_CHANNELS_PER_WRITE: usize = 98;
 
-/// One transaction writes 100 items: the key, its event, and a count for each channel that it gains or loses.
-const MOST_CHANNELS_AT_ONCE: usize = 98;
-
-/// What is to change; `None` stays as it is.
+/// The fields to change; `None` is unchanged.
 struct Changes {
     name: Option<KeyName>,
     permissions: Option<Permissions>,
     scope: Option<ScopeKind>,
     channels: Option<Slugs>,
     status: Option<Status>,
-    expires_at: Option<Option<Timestamp>>,
-    limits: LimitChanges,
+    options: KeyOptions,
 }
 
-/// Answers 200 with the changed key.
-pub async fn handle(store: &Store, request: Request) -> Result<Reply, Problem> {
+/// Responds with 200 and the changed key.
+pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let admin = http::admin(&request)?;
-    let id: KeyId = request.path("id", "key")?;
+    let admin = auth::admin(request)?;
+    let id: KeyId = request.path_param("id", "key")?;
     let mut precondition = request.precondition()?;
-    let changes = read(&request, now)?;
+    let changes = parse(request, now)?;
+    let show = |key: &Key| response::ok(&views::key(key, now)).with_etag(&key.revision);
 
-    for _ in 0..TRIES {
+    retry_on_conflict(async || {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
-        let at = now.after(before.updated_at);
+        let at = now.strictly_after(before.updated_at);
         let after = changed(store, &admin.account, &before, &changes, at).await?;
-        let step = first_step(&before, &after);
-        let next = step.as_ref().unwrap_or(&after);
-        let event = Event::new(Action::Changed, &admin.author, Some(&before), Some(next), at);
+        let shrunk = shrink_first(&before, &after, at);
+        let next = shrunk.as_ref().unwrap_or(&after);
+        let event = AuditEvent::new(Action::Changed, &admin.actor, Some(&before), Some(next), at);
         if event.changes.is_empty() {
-            return Ok(Reply::ok(&views::key(&before, now)).tagged(&before.revision));
+            return Ok(Some(show(&before)));
         }
-        if store.edit_key(&before, next, &event).await? == Edited::Raced {
-            continue;
+        if store.edit_key(&before, next, &event).await? == EditOutcome::Conflict {
+            return Ok(None);
         }
-        match step {
-            None => return Ok(Reply::ok(&views::key(&after, now)).tagged(&after.revision)),
-            // The rest is of what this step has made.
-            Some(step) => precondition = precondition.after(&step.revision),
-        }
-    }
-    Err(Problem::EditConflict)
+        Ok(match shrunk {
+            None => Some(show(&after)),
+            Some(shrunk) => {
+                // The next attempt edits what this step wrote.
+                precondition = precondition.clone().after(&shrunk.revision);
+                None
+            }
+        })
+    })
+    .await
 }
 
-/// A change of so many channels that one transaction cannot hold it first takes away the few that are too many, of those
-/// that the key loses. In between it reaches a little less than before, and never more.
-fn first_step(before: &Key, after: &Key) -> Option<Key> {
+/// The first of two steps of a change that one transaction cannot hold: it removes enough of the channels that the key loses.
+/// In between, the key reaches less than before, and never more.
+fn shrink_first(before: &Key, after: &Key, now: Timestamp) -> Option<Key> {
     let (old, new) = (before.scope.channels(), after.scope.channels());
     let lost: Vec<&Slug> = old.iter().filter(|(slug, id)| new.get(slug) != Some(id)).map(|(slug, _)| slug).collect();
     let changed = lost.len() + new.len() - (old.len() - lost.len());
-    let too_many = changed.checked_sub(MOST_CHANNELS_AT_ONCE).filter(|many| *many > 0)?;
+    let excess = changed.checked_sub(MAX_CHANNELS_PER_WRITE).filter(|excess| *excess > 0)?;
 
     let mut channels = old.clone();
-    for slug in lost.into_iter().take(too_many) {
+    for slug in lost.into_iter().take(excess) {
         channels.remove(slug);
     }
-    let (scope, updated_at) = (Scope::Channels(channels), after.updated_at);
-    Some(Key { scope, updated_at, revision: random::base62(8), ..before.clone() })
+    Some(Key { scope: Scope::Channels(channels), ..before.edited(now) })
 }
 
-fn read(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
-    let mut fields = request.fields()?;
-    let name = fields.optional("name", text);
-    let permissions = key_fields::permissions(&mut fields);
-    let scope = fields.optional("scope", text);
-    let channels = key_fields::channels(&mut fields);
+fn parse(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
+    let mut body = request.json_body()?;
+    let name = body.optional("name", parsed);
+    let permissions = key_fields::permissions(&mut body);
+    let scope = body.optional("scope", parsed);
+    let channels = key_fields::channels(&mut body);
     let channels = match (&scope, channels) {
-        (Ok(Some(ScopeKind::All)), Ok(Some(_))) => Err(fields.flaw("channels", "goes only with the scope channels")),
+        (Ok(Some(ScopeKind::All)), Ok(Some(_))) => Err(body.reject("channels", "goes only with the scope channels")),
         (_, channels) => channels,
     };
-    let status = fields.optional("status", text);
-    let expires_at = key_fields::expires_at(&mut fields, now);
-    let limits = key_fields::limits(&mut fields);
-    fields.finish()?;
+    let status = body.optional("status", parsed);
+    let options = KeyOptions::parse(&mut body, now);
+    body.finish()?;
 
     Ok(Changes {
         name: name?,
@@ -100,12 +99,11 @@ fn read(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
         scope: scope?,
         channels: channels?,
         status: status?,
-        expires_at: expires_at?,
-        limits: limits?,
+        options: options?,
     })
 }
 
-/// The key as it is after the changes.
+/// The key with the changes.
 async fn changed(
     store: &Store,
     account: &Account,
@@ -113,32 +111,34 @@ async fn changed(
     changes: &Changes,
     now: Timestamp,
 ) -> Result<Key, Problem> {
-    let wrong = |detail: &str| {
-        Problem::InvalidBody(vec![Mistake { pointer: "/channels".to_owned(), detail: detail.to_owned() }])
+    let invalid = |detail: &str| {
+        Problem::InvalidBody(vec![FieldError { pointer: "/channels".to_owned(), detail: detail.to_owned() }])
     };
     let scope = match (changes.scope, &changes.channels, &before.scope) {
         (Some(ScopeKind::All), _, _) => Scope::All,
-        (None, Some(_), Scope::All) => return Err(wrong("goes only with the scope channels")),
-        (Some(ScopeKind::Channels), None, Scope::All) => return Err(wrong("is required with the scope channels")),
+        (None, Some(_), Scope::All) => return Err(invalid("goes only with the scope channels")),
+        (Some(ScopeKind::Channels), None, Scope::All) => return Err(invalid("is required with the scope channels")),
         (_, None, scope) => scope.clone(),
-        (_, Some(slugs), scope) => Scope::Channels(named(store, account, slugs, scope.channels()).await?),
+        (_, Some(slugs), scope) => Scope::Channels(resolve_channels(store, account, slugs, scope.channels()).await?),
     };
-
-    Ok(Key {
+    let key = Key {
         name: changes.name.clone().unwrap_or_else(|| before.name.clone()),
         permissions: changes.permissions.clone().unwrap_or_else(|| before.permissions.clone()),
         scope,
         status: changes.status.unwrap_or(before.status),
-        expires_at: changes.expires_at.unwrap_or(before.expires_at),
-        limits: changes.limits.applied_to(before.limits),
-        updated_at: now,
-        revision: random::base62(8),
-        ..before.clone()
-    })
+        ..before.edited(now)
+    };
+
+    Ok(changes.options.applied_to(key))
 }
 
-/// These channels with their ids; those that the key has already cannot have been deleted, so only new ones are looked up.
-async fn named(store: &Store, account: &Account, slugs: &Slugs, own: &Channels) -> Result<Channels, Problem> {
+/// These channels with their ids. A channel that the key already has cannot have been deleted, so only new ones are looked up.
+async fn resolve_channels(
+    store: &Store,
+    account: &Account,
+    slugs: &Slugs,
+    own: &Channels,
+) -> Result<Channels, Problem> {
     let (kept, new): (Slugs, Slugs) = slugs.iter().cloned().partition(|slug| own.contains_key(slug));
     let mut channels = if new.is_empty() {
         Channels::new()

@@ -1,5 +1,5 @@
-//! A value that is read again when it is old or doubted. One caller reads, the others wait for what it finds. Ages are told
-//! by the clock on the wall: the other one may stand still while an environment is frozen.
+//! A cached value, refreshed when it is stale or on demand; one task refreshes, the others wait. Ages use wall-clock time,
+//! because the monotonic clock may stop while Lambda freezes the environment.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -8,54 +8,54 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::domain::time::Timestamp;
-use crate::http::chain;
+use crate::error::error_chain;
 
-/// After a failed reading, and after one for the same doubt, so many seconds pass before the next.
-const PAUSE: i64 = 60;
+/// The time between refreshes after a failure, and for the same reason, in seconds.
+const RETRY_AFTER: i64 = 60;
 
-/// The value, once it was read.
-pub(super) struct Reread<T> {
-    /// In seconds.
+/// The cache of one value.
+pub(super) struct RefreshingCache<T> {
+    /// The age at which the value is stale, in seconds.
     max_age: i64,
-    known: Mutex<Option<Known<T>>>,
+    cached: Mutex<Option<Cached<T>>>,
 }
 
-struct Known<T> {
+struct Cached<T> {
     value: Arc<T>,
-    /// When it is to be read again.
+    /// The time of the next refresh.
     due: Timestamp,
-    /// When it was read again for which doubt.
-    doubts: HashMap<String, Timestamp>,
+    /// The time of the last refresh for each reason.
+    refreshed_for: HashMap<String, Timestamp>,
 }
 
-impl<T> Reread<T> {
+impl<T> RefreshingCache<T> {
     pub(super) fn new(max_age: i64) -> Self {
-        Self { max_age, known: Mutex::default() }
+        Self { max_age, cached: Mutex::default() }
     }
 
-    /// The value, at most of the greatest age unless it cannot be read again.
+    /// The value; stale only if it cannot be refreshed.
     pub(super) async fn get<E, F>(&self, now: Timestamp, read: impl FnOnce() -> F) -> Result<Arc<T>, E>
     where
         E: Error,
         F: Future<Output = Result<T, E>>,
     {
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_mut() {
-            if now >= known.due {
-                known.replace(read().await, now, self.max_age);
+        let mut cached = self.cached.lock().await;
+        if let Some(cached) = cached.as_mut() {
+            if now >= cached.due {
+                cached.replace(read().await, now, self.max_age);
             }
-            return Ok(Arc::clone(&known.value));
+            return Ok(Arc::clone(&cached.value));
         }
         let value = Arc::new(read().await?);
         let due = now.plus_seconds(self.max_age);
-        *known = Some(Known { value: Arc::clone(&value), due, doubts: HashMap::new() });
+        *cached = Some(Cached { value: Arc::clone(&value), due, refreshed_for: HashMap::new() });
         Ok(value)
     }
 
-    /// The value, read again unless it was read again for this doubt within the pause.
-    pub(super) async fn doubting<E, F>(
+    /// The value, refreshed unless it was refreshed for this reason within `RETRY_AFTER`.
+    pub(super) async fn refresh_for<E, F>(
         &self,
-        doubt: &str,
+        reason: &str,
         now: Timestamp,
         read: impl FnOnce() -> F,
     ) -> Result<Arc<T>, E>
@@ -64,22 +64,22 @@ impl<T> Reread<T> {
         F: Future<Output = Result<T, E>>,
     {
         {
-            let mut known = self.known.lock().await;
-            if let Some(known) = known.as_mut() {
-                known.doubts.retain(|_, since| now < since.plus_seconds(PAUSE));
-                if !known.doubts.contains_key(doubt) {
-                    known.doubts.insert(doubt.to_owned(), now);
-                    known.replace(read().await, now, self.max_age);
+            let mut cached = self.cached.lock().await;
+            if let Some(cached) = cached.as_mut() {
+                cached.refreshed_for.retain(|_, since| now < since.plus_seconds(RETRY_AFTER));
+                if !cached.refreshed_for.contains_key(reason) {
+                    cached.refreshed_for.insert(reason.to_owned(), now);
+                    cached.replace(read().await, now, self.max_age);
                 }
-                return Ok(Arc::clone(&known.value));
+                return Ok(Arc::clone(&cached.value));
             }
         }
         self.get(now, read).await
     }
 }
 
-impl<T> Known<T> {
-    /// Takes what was read. If nothing was, what is known stays for a while longer.
+impl<T> Cached<T> {
+    /// Stores a new value; a failure keeps the cached one for `RETRY_AFTER`.
     fn replace<E: Error>(&mut self, read: Result<T, E>, now: Timestamp, max_age: i64) {
         match read {
             Ok(value) => {
@@ -87,8 +87,8 @@ impl<T> Known<T> {
                 self.due = now.plus_seconds(max_age);
             }
             Err(error) => {
-                self.due = now.plus_seconds(PAUSE);
-                tracing::warn!(cause = chain(&error), "the VAPID secret cannot be read again");
+                self.due = now.plus_seconds(RETRY_AFTER);
+                tracing::warn!(cause = error_chain(&error), "the VAPID secret cannot be refreshed");
             }
         }
     }
@@ -106,13 +106,13 @@ mod tests {
     #[error("no answer")]
     struct NoAnswer;
 
-    /// What is read counts the readings.
+    /// A source whose value is the number of reads.
     #[derive(Default)]
     struct Source(Cell<u32>);
 
     impl Source {
         async fn read(&self) -> Result<u32, NoAnswer> {
-            // Others ask meanwhile.
+            // Other tasks ask in between.
             tokio::task::yield_now().await;
             self.0.set(self.0.get() + 1);
             Ok(self.0.get())
@@ -128,45 +128,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_is_read_once_until_it_is_old() {
-        let (reread, source) = (Reread::new(MAX_AGE), Source::default());
-        let get = async |seconds: i64| *reread.get(at(seconds), || source.read()).await.expect("a value");
+    async fn a_value_is_read_once_until_it_is_stale() {
+        let (cache, source) = (RefreshingCache::new(MAX_AGE), Source::default());
+        let get = async |seconds: i64| *cache.get(at(seconds), || source.read()).await.expect("a value");
 
-        assert_eq!(tokio::join!(get(0), get(0), get(0)), (1, 1, 1), "one reads for all");
+        assert_eq!(tokio::join!(get(0), get(0), get(0)), (1, 1, 1), "one task reads for all");
         assert_eq!(get(MAX_AGE - 1).await, 1);
         assert_eq!(tokio::join!(get(MAX_AGE), get(MAX_AGE)), (2, 2));
     }
 
     #[tokio::test]
-    async fn a_failed_reading_leaves_what_is_known_and_pauses() {
-        let (reread, source) = (Reread::new(MAX_AGE), Source::default());
-        let get = async |seconds: i64| *reread.get(at(seconds), || source.read()).await.expect("a value");
-        assert!(reread.get(at(0), failing).await.is_err(), "nothing is known yet");
+    async fn a_failed_refresh_keeps_the_cached_value_and_waits() {
+        let (cache, source) = (RefreshingCache::new(MAX_AGE), Source::default());
+        let get = async |seconds: i64| *cache.get(at(seconds), || source.read()).await.expect("a value");
+        assert!(cache.get(at(0), failing).await.is_err(), "nothing is cached yet");
         assert_eq!(get(0).await, 1);
 
-        assert_eq!(*reread.get(at(MAX_AGE), failing).await.expect("the old value"), 1);
-        assert_eq!(get(MAX_AGE + PAUSE - 1).await, 1, "not tried again at once");
-        assert_eq!(get(MAX_AGE + PAUSE).await, 2);
+        assert_eq!(*cache.get(at(MAX_AGE), failing).await.expect("the old value"), 1);
+        assert_eq!(get(MAX_AGE + RETRY_AFTER - 1).await, 1, "no immediate retry");
+        assert_eq!(get(MAX_AGE + RETRY_AFTER).await, 2);
     }
 
     #[tokio::test]
-    async fn each_doubt_has_it_read_again_once_in_a_while() {
-        let (reread, source) = (Reread::new(MAX_AGE), Source::default());
-        let doubting =
-            async |doubt: &str, seconds| *reread.doubting(doubt, at(seconds), || source.read()).await.expect("a value");
+    async fn each_reason_refreshes_once_in_a_while() {
+        let (cache, source) = (RefreshingCache::new(MAX_AGE), Source::default());
+        let refresh = async |reason: &str, seconds| {
+            *cache.refresh_for(reason, at(seconds), || source.read()).await.expect("a value")
+        };
 
-        assert_eq!(doubting("a", 0).await, 1, "what was never read is read once");
-        assert_eq!(tokio::join!(doubting("a", 0), doubting("a", 0), doubting("a", 0)), (2, 2, 2));
-        assert_eq!(doubting("b", 1).await, 3, "another doubt need not wait");
-        assert_eq!((doubting("a", PAUSE - 1).await, doubting("b", PAUSE).await), (3, 3));
-        assert_eq!(doubting("a", PAUSE).await, 4);
+        assert_eq!(refresh("a", 0).await, 1, "an empty cache is read once");
+        assert_eq!(tokio::join!(refresh("a", 0), refresh("a", 0), refresh("a", 0)), (2, 2, 2));
+        assert_eq!(refresh("b", 1).await, 3, "another reason does not wait");
+        assert_eq!((refresh("a", RETRY_AFTER - 1).await, refresh("b", RETRY_AFTER).await), (3, 3));
+        assert_eq!(refresh("a", RETRY_AFTER).await, 4);
     }
 
     #[tokio::test]
-    async fn without_an_age_each_call_reads() {
-        let (reread, source) = (Reread::new(0), Source::default());
+    async fn with_a_max_age_of_zero_each_call_reads() {
+        let (cache, source) = (RefreshingCache::new(0), Source::default());
         for expected in 1..4 {
-            assert_eq!(*reread.get(at(0), || source.read()).await.expect("a value"), expected);
+            assert_eq!(*cache.get(at(0), || source.read()).await.expect("a value"), expected);
         }
     }
 }

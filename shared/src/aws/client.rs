@@ -1,53 +1,58 @@
-//! How AWS is reached: one HTTP client, credentials from the environment, and only the roots that AWS signs with.
+//! The SDK's configuration: one HTTP client, short time limits, and only the root certificates that AWS uses.
 
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_types::SdkConfig;
 
-use crate::config::{Config, Missing};
+use crate::config::{Config, MissingVariable};
 
-/// Amazon Trust Services' roots (amazontrust.com/repository), which sign every AWS endpoint. To load a whole system's
-/// roots takes most of a cold start.
+/// Amazon Trust Services' root certificates (amazontrust.com/repository), which sign every AWS endpoint. Loading all roots of
+/// a system takes most of a cold start.
 const ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// The longest that one attempt of a call may take: a connection that died while the environment was frozen must cost
-/// little, and three attempts must fit into the authorizer's time.
-pub const ATTEMPT: Duration = Duration::from_millis(2_500);
+/// The time limit of one attempt. A connection that died while the environment was frozen must cost little, and three
+/// attempts must fit the authorizer's time limit.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// What every client is made from. In Lambda the credentials are the role's, in variables that do not change while an
-/// environment lives, so no chain of providers is searched.
-pub fn sdk_config(config: &Config) -> Result<SdkConfig, Missing> {
-    let credentials = Credentials::new(
-        config.required("AWS_ACCESS_KEY_ID")?,
-        config.required("AWS_SECRET_ACCESS_KEY")?,
-        config.optional("AWS_SESSION_TOKEN").map(str::to_owned),
-        None,
-        "environment",
-    );
+/// The configuration of every client. In Lambda, region and credentials are variables that do not change while an environment
+/// lives, so no chain of providers is searched. Without them, as on a laptop, `aws-config` finds a profile, an assumed role
+/// or the metadata of a container.
+pub async fn sdk_config(config: &Config) -> Result<SdkConfig, MissingVariable> {
     let context = TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(ROOTS)).build();
-    let context = context.unwrap_or_else(|_| unreachable!("the roots are a part of this program"));
+    let context = context.unwrap_or_else(|_| unreachable!("the roots are part of this program"));
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https();
-    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(ATTEMPT);
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(ATTEMPT_TIMEOUT);
 
-    Ok(SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(config.required("AWS_REGION")?.to_owned()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts.build())
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .build())
+        .retry_config(RetryConfig::standard().with_max_attempts(3));
+    if let Some(region) = config.optional("AWS_REGION") {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(credentials) = credentials(config) {
+        loader = loader.credentials_provider(credentials);
+    }
+    let sdk = loader.load().await;
+
+    if sdk.region().is_some() { Ok(sdk) } else { Err(MissingVariable::new("AWS_REGION")) }
 }
 
-/// The address of a service, if it is not AWS's own: `AWS_ENDPOINT_URL_DYNAMODB` and the like.
+/// The credentials of the environment: in Lambda those of the function's role.
+fn credentials(config: &Config) -> Option<Credentials> {
+    let token = config.optional("AWS_SESSION_TOKEN").map(str::to_owned);
+    let (id, secret) = (config.optional("AWS_ACCESS_KEY_ID")?, config.optional("AWS_SECRET_ACCESS_KEY")?);
+    Some(Credentials::new(id, secret, token, None, "environment"))
+}
+
+/// The URL of a service, unless it is AWS's own: `AWS_ENDPOINT_URL_DYNAMODB` and the like.
 pub fn endpoint(config: &Config, service: &str) -> Option<String> {
     let own = config.optional(&format!("AWS_ENDPOINT_URL_{service}"));
     own.or_else(|| config.optional("AWS_ENDPOINT_URL")).map(str::to_owned)

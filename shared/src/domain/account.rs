@@ -1,4 +1,4 @@
-//! The tenant. Everything belongs to exactly one account, and no path ever names it.
+//! The tenant. Every resource belongs to exactly one account, and no path ever names it.
 
 use std::fmt;
 
@@ -19,14 +19,14 @@ impl Account {
 /// The text is not an account's id.
 #[derive(Debug, thiserror::Error)]
 #[error("is not an account: 1 to 32 of a-z and 0-9")]
-pub struct NotAnAccount;
+pub struct InvalidAccount;
 
 impl TryFrom<String> for Account {
-    type Error = NotAnAccount;
+    type Error = InvalidAccount;
 
-    fn try_from(text: String) -> Result<Self, NotAnAccount> {
+    fn try_from(text: String) -> Result<Self, InvalidAccount> {
         let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        fits.then_some(Self(text)).ok_or(NotAnAccount)
+        fits.then_some(Self(text)).ok_or(InvalidAccount)
     }
 }
 
@@ -36,11 +36,11 @@ impl fmt::Display for Account {
     }
 }
 
-/// Who did it: a signed-in person, by the user pool's subject. Never by e-mail, which providers share.
+/// The user who made a change, by the user pool's subject. Never by email address, which identity providers share.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Author {
+pub struct Actor {
     /// The user pool's `sub`.
     pub id: String,
-    /// The name to show.
+    /// The display name.
     pub name: String,
 }

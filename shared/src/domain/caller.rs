@@ -1,31 +1,33 @@
-//! What the authorizer tells a handler about the key: flat strings, because API Gateway passes nothing else.
+//! The authorizer's context: what it tells a handler about the key. Flat strings, because API Gateway passes nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::account::Account;
 use crate::domain::channel::Channels;
-use crate::domain::key::{KeyId, Quota};
+use crate::domain::id::KeyId;
+use crate::domain::limits::Quota;
 use crate::domain::scope::Scope;
 
-/// A request's key, as the authorizer judged it.
+/// The key of a request that the authorizer allowed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
-    /// Whose key it is.
+    /// The account that owns the key.
     pub account: Account,
-    /// The key.
+    /// The key's id.
     pub key: KeyId,
-    /// Whom it may reach.
+    /// The channels that it may reach.
     pub scope: Scope,
-    /// Set if the key was used as often as it may be: seconds until it may be used again. Nothing may be done for it.
+    /// Set if a rate limit is exhausted, in seconds until the key may be used again: the handler must answer 429 and do
+    /// nothing else.
     pub retry_after: Option<i64>,
-    /// The key's limits and what is left of them; none if it has none.
+    /// The key's limits and what is left of them; empty without limits.
     pub quotas: Vec<Quota>,
 }
 
 impl Caller {
-    /// The context as the authorizer answers it.
+    /// The context of the authorizer's response.
     pub fn context(&self) -> BTreeMap<&'static str, String> {
         let mut context = BTreeMap::from([
             ("account", self.account.to_string()),
@@ -42,8 +44,8 @@ impl Caller {
         context
     }
 
-    /// The caller that a context names, or `None` if a part is missing or malformed.
-    pub fn from_context(context: &Map<String, Value>) -> Option<Self> {
+    /// Parses a context; `None` if a part is missing or malformed.
+    pub fn from_context(context: &HashMap<String, Value>) -> Option<Self> {
         let text = |name: &str| context.get(name).and_then(Value::as_str);
         let channels: Channels = serde_json::from_str(text("channels")?).ok()?;
         let scope = match text("scope")? {
@@ -75,11 +77,11 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::domain::channel::{ChannelId, Slug};
-    use crate::domain::key::Period;
+    use crate::domain::limits::Period;
     use crate::domain::time::Timestamp;
 
     #[test]
-    fn a_context_reads_back_and_without_any_part_it_is_nobody() {
+    fn a_context_round_trips_and_is_rejected_without_any_of_its_parts() {
         let slug = Slug::try_from("ops".to_owned()).expect("a slug");
         let caller = Caller {
             account: Account::try_from("acme".to_owned()).expect("an account"),
@@ -88,7 +90,7 @@ mod tests {
             retry_after: Some(7),
             quotas: vec![Quota { period: Period::Minute, limit: 60, left: 0, resets_in: 7 }],
         };
-        let context: Map<String, Value> =
+        let context: HashMap<String, Value> =
             caller.context().into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
 
         assert_eq!(Caller::from_context(&context), Some(caller));

@@ -1,16 +1,16 @@
-//! A channel is a named set of subscriptions. Its slug is its name; its id is what memberships and keys hang on, so that
-//! a slug made again is another channel.
+//! A channel: a named set of subscriptions. Memberships and keys refer to its id, so a deleted and recreated channel of
+//! the same slug is a new channel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::Author;
+use crate::domain::account::Actor;
 use crate::domain::random;
 use crate::domain::time::Timestamp;
 
-/// A channel's name, `[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?`, compared byte for byte and never normalised.
+/// A channel's name, `[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?`, compared byte for byte and never normalized.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Slug(String);
@@ -25,17 +25,17 @@ impl Slug {
 /// The text is not a channel's slug.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a channel slug: 1 to 64 of a-z, 0-9 and -, not beginning or ending with -")]
-pub struct NotASlug;
+pub struct InvalidSlug;
 
 impl TryFrom<String> for Slug {
-    type Error = NotASlug;
+    type Error = InvalidSlug;
 
-    fn try_from(text: String) -> Result<Self, NotASlug> {
+    fn try_from(text: String) -> Result<Self, InvalidSlug> {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        fits.then_some(Self(text)).ok_or(NotASlug)
+        fits.then_some(Self(text)).ok_or(InvalidSlug)
     }
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Slug {
     }
 }
 
-/// What a channel is, whatever its slug: 10 random base62 characters, short because every key repeats it.
+/// A channel's stable id: 10 random base62 characters, short because every key of the channel stores it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ChannelId(String);
 
@@ -56,7 +56,7 @@ impl ChannelId {
     }
 
     /// An id as it was stored.
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
@@ -72,23 +72,23 @@ pub type Slugs = BTreeSet<Slug>;
 /// Channels by slug, each with the id that it had when it was looked up.
 pub type Channels = BTreeMap<Slug, ChannelId>;
 
-/// Slugs in one line, separated by spaces: a form that needs no quoting in any answer.
-pub fn in_words<'a>(slugs: impl IntoIterator<Item = &'a Slug>) -> String {
+/// Joins slugs with spaces, a form that needs no quoting in any response.
+pub fn join_slugs<'a>(slugs: impl IntoIterator<Item = &'a Slug>) -> String {
     slugs.into_iter().map(Slug::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// A channel as it is kept.
+/// A channel as it is stored.
 #[derive(Clone, Debug)]
 pub struct Channel {
     /// Its name.
     pub slug: Slug,
-    /// What it is, whatever its name.
+    /// Its stable id.
     pub id: ChannelId,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// By whom.
-    pub created_by: Author,
-    /// About how many subscriptions are in it; counted apart from the memberships, so a lost count is possible.
+    /// The admin who created it.
+    pub created_by: Actor,
+    /// The approximate number of its subscriptions: it is counted apart from the memberships, so a count can be lost.
     pub subscriptions: u64,
 }
 
@@ -97,15 +97,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_taken_byte_for_byte_or_not_at_all() {
+    fn a_slug_is_accepted_byte_for_byte_or_rejected() {
         let longest = "a".repeat(64);
-        for good in ["a", "0", "ops", "a-b", "a--b", "test-devices", &longest] {
-            assert_eq!(Slug::try_from(good.to_owned()).expect(good).as_str(), good);
+        for valid in ["a", "0", "ops", "a-b", "a--b", "test-devices", &longest] {
+            assert_eq!(Slug::try_from(valid.to_owned()).expect(valid).as_str(), valid);
         }
         let too_long = "a".repeat(65);
-        for bad in ["", "-", "-a", "a-", "Ops", "a_b", "a b", " ops", "ops\n", "öps", "a/b", "%6Fps", "оps", &too_long]
+        for invalid in
+            ["", "-", "-a", "a-", "Ops", "a_b", "a b", " ops", "ops\n", "öps", "a/b", "%6Fps", "оps", &too_long]
         {
-            assert!(Slug::try_from(bad.to_owned()).is_err(), "{bad}");
+            assert!(Slug::try_from(invalid.to_owned()).is_err(), "{invalid}");
         }
     }
 }

@@ -1,90 +1,71 @@
-//! What happened to a key: who did what to it, when, and what was different afterwards.
+//! The audit events of a key: who changed what, and when.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::account::Author;
+use crate::domain::account::Actor;
+use crate::domain::id::EventId;
 use crate::domain::key::Key;
-use crate::domain::random;
 use crate::domain::time::Timestamp;
 
-/// An event is kept so many days.
-pub const DAYS_KEPT: i64 = 365;
+/// The number of days for which an event is kept.
+pub const RETENTION_DAYS: i64 = 365;
 
-/// What was done.
+/// The kind of change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// The key was made.
+    /// The key was created.
     Created,
-    /// Something of it was changed.
+    /// A field was changed.
     Changed,
-    /// It got a new secret.
+    /// The secret was rotated.
     Rotated,
-    /// It was deleted.
+    /// The key was deleted.
     Deleted,
 }
 
-/// An event's id: a ULID, so that ids sort by time.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EventId(String);
-
-impl EventId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The text is not an event's id.
-#[derive(Debug, thiserror::Error)]
-#[error("is not an id: 26 characters of a ULID")]
-pub struct NotAnEventId;
-
-impl TryFrom<String> for EventId {
-    type Error = NotAnEventId;
-
-    fn try_from(text: String) -> Result<Self, NotAnEventId> {
-        random::is_ulid(&text).then_some(Self(text)).ok_or(NotAnEventId)
-    }
-}
-
-/// One thing that happened to a key.
+/// One change of a key.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Event {
+pub struct AuditEvent {
     /// Its id.
     pub id: EventId,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who did it.
-    pub by: Author,
-    /// What was done.
+    /// The user who made it.
+    pub by: Actor,
+    /// The kind of change.
     pub action: Action,
-    /// What was different afterwards, by the field's name.
+    /// The changed fields, by name.
     pub changes: Changes,
 }
 
-/// The fields that changed.
+/// Changed fields by name.
 pub type Changes = BTreeMap<String, Change>;
 
-/// A field before and after; `null` where there was no key.
+/// A field before and after; `null` where there is no key.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Change {
     from: Value,
     to: Value,
 }
 
-impl Event {
-    /// What somebody did, by the key before and after it.
-    pub fn new(action: Action, by: &Author, before: Option<&Key>, after: Option<&Key>, at: Timestamp) -> Self {
-        Self { id: EventId(random::ulid(at)), at, by: by.clone(), action, changes: changes(before, after) }
+impl Action {
+    /// Every kind of change.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Changed, Self::Rotated, Self::Deleted];
+}
+
+impl AuditEvent {
+    /// The event of a change from `before` to `after`.
+    pub fn new(action: Action, by: &Actor, before: Option<&Key>, after: Option<&Key>, at: Timestamp) -> Self {
+        Self { id: EventId::generate(at), at, by: by.clone(), action, changes: changes(before, after) }
     }
 
-    /// The second from which on it may be forgotten.
+    /// The epoch second at which the event expires.
     pub const fn expires(&self) -> i64 {
-        self.at.plus_seconds(DAYS_KEPT * 86_400).seconds()
+        self.at.plus_seconds(RETENTION_DAYS * 86_400).seconds()
     }
 }
 
@@ -99,17 +80,39 @@ fn changes(before: Option<&Key>, after: Option<&Key>) -> Changes {
     all.filter(|(_, change)| change.from != change.to).collect()
 }
 
-/// What an admin can change, in the API's words.
+/// The fields that an admin can change, by their names in the API. The pattern names every field of a key, so that a new
+/// one cannot be forgotten here.
 fn fields(key: &Key) -> BTreeMap<&'static str, Value> {
-    let channels: Vec<_> = key.scope.channels().keys().collect();
+    let Key {
+        name,
+        hint,
+        permissions,
+        scope,
+        status,
+        expires_at,
+        limits,
+        // Identity, secrets, usage and the edit's own marks.
+        account: _,
+        id: _,
+        hash: _,
+        previous_secret: _,
+        created_at: _,
+        created_by: _,
+        updated_at: _,
+        revision: _,
+        last_used_at: _,
+        usage: _,
+    } = key;
+    let channels: Vec<_> = scope.channels().keys().collect();
+
     BTreeMap::from([
-        ("name", json!(key.name)),
-        ("hint", json!(key.hint)),
-        ("permissions", json!(key.permissions)),
-        ("scope", json!(key.scope.name())),
+        ("name", json!(name)),
+        ("hint", json!(hint)),
+        ("permissions", json!(permissions)),
+        ("scope", json!(scope.name())),
         ("channels", json!(channels)),
-        ("status", json!(key.status)),
-        ("expires_at", json!(key.expires_at)),
-        ("limits", json!(key.limits)),
+        ("status", json!(status)),
+        ("expires_at", json!(expires_at)),
+        ("limits", json!(limits)),
     ])
 }

@@ -1,47 +1,47 @@
-//! A send that may be repeated: the sender names it, and the same name with the same content is the same push.
+//! Idempotency keys (draft-ietf-httpapi-idempotency-key-header): a repeated send with the same key is the same push.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::domain::key::KeyId;
-use crate::domain::push::Audience;
+use crate::domain::audience::Audience;
+use crate::domain::id::KeyId;
 
-/// A named send is remembered so many seconds: 24 hours.
-pub const REMEMBERED: i64 = 86_400;
+/// How long an idempotency key is remembered, in seconds (24 hours).
+pub const IDEMPOTENCY_WINDOW: i64 = 86_400;
 
-/// The name that a sender gives to a send: 1 to 255 visible ASCII characters. It is the key's own: other keys may use the same.
+/// The value of `Idempotency-Key`: 1 to 255 visible ASCII characters. Each API key has its own space of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// What stands for it in the store: its length is bounded, and its characters mean nothing.
+    /// A digest for the store: its length is bounded, and it contains no separator.
     pub fn digest(&self, key: &KeyId) -> String {
         let digest = Sha256::new().chain_update(key.as_str()).chain_update(&self.0).finalize();
         URL_SAFE_NO_PAD.encode(digest)
     }
 }
 
-/// The text is not a name for a send.
+/// The text is not an idempotency key.
 #[derive(Debug, thiserror::Error)]
 #[error("is not 1 to 255 visible ASCII characters")]
-pub struct NotAnIdempotencyKey;
+pub struct InvalidIdempotencyKey;
 
 impl TryFrom<String> for IdempotencyKey {
-    type Error = NotAnIdempotencyKey;
+    type Error = InvalidIdempotencyKey;
 
-    fn try_from(text: String) -> Result<Self, NotAnIdempotencyKey> {
+    fn try_from(text: String) -> Result<Self, InvalidIdempotencyKey> {
         let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then_some(Self(text)).ok_or(NotAnIdempotencyKey)
+        fits.then_some(Self(text)).ok_or(InvalidIdempotencyKey)
     }
 }
 
-/// What a send asked for and whom it would reach. A key whose scope was changed meanwhile asks for something else.
+/// A digest of a send's body and audience. A key whose scope has changed since sends to another audience.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// Of this body, sent to this audience.
+    /// The fingerprint of this body, sent to this audience.
     pub fn of(body: &str, audience: &Audience) -> Self {
         let mut digest = Sha256::new();
         match audience {
@@ -53,7 +53,7 @@ impl Fingerprint {
                 }
             }
         }
-        // No channel begins with a NUL, so what follows cannot be taken for one.
+        // A slug does not begin with NUL, so the body cannot be taken for a channel.
         digest.update([0]);
         digest.update(body);
         Self(digest.finalize().into())
@@ -72,23 +72,23 @@ mod tests {
 
     fn audience(channels: &[(&str, &str)]) -> Audience {
         let channel = |(slug, id): &(&str, &str)| {
-            (Slug::try_from((*slug).to_owned()).expect("a slug"), ChannelId::stored((*id).to_owned()))
+            (Slug::try_from((*slug).to_owned()).expect("a slug"), ChannelId::from_stored((*id).to_owned()))
         };
         Audience::Channels(channels.iter().map(channel).collect::<Channels>())
     }
 
     #[test]
-    fn a_name_is_visible_ascii() {
-        for good in ["a", "order 1".replace(' ', "-").as_str(), &"x".repeat(255), "!~"] {
-            assert!(IdempotencyKey::try_from(good.to_owned()).is_ok(), "{good}");
+    fn an_idempotency_key_is_visible_ascii() {
+        for valid in ["a", "order 1".replace(' ', "-").as_str(), &"x".repeat(255), "!~"] {
+            assert!(IdempotencyKey::try_from(valid.to_owned()).is_ok(), "{valid}");
         }
-        for bad in ["", " ", "a b", "é", "a\n", "\u{7f}", &"x".repeat(256)] {
-            assert!(IdempotencyKey::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        for invalid in ["", " ", "a b", "é", "a\n", "\u{7f}", &"x".repeat(256)] {
+            assert!(IdempotencyKey::try_from(invalid.to_owned()).is_err(), "{invalid:?}");
         }
     }
 
     #[test]
-    fn another_body_or_audience_is_another_send() {
+    fn another_body_or_audience_has_another_fingerprint() {
         let all = [
             Fingerprint::of("{}", &Audience::All),
             Fingerprint::of("{} ", &Audience::All),

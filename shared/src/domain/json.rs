@@ -1,5 +1,5 @@
-//! JSON as it was sent. `serde_json::Value` reads an object whose first field has a certain name as something else, if any crate
-//! of the build asks for that; what strangers send is read here instead, where no name has a meaning of its own.
+//! Parsing of untrusted JSON, in which no key is special. With the features `arbitrary_precision` or `raw_value`, which any
+//! crate of the build may enable, `serde_json::Value` treats an object with a certain first key as something else.
 
 use std::fmt;
 
@@ -7,44 +7,44 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Any JSON. Of a field that stands twice, the last counts.
+/// Any JSON; of a duplicate key, the last value counts.
 #[derive(Clone, Debug)]
-pub struct Json(pub Value);
+pub struct LenientJson(pub Value);
 
-/// Any JSON, but no object with the same field twice: one reader would take the first, another the last.
-pub(crate) struct Strict(pub(crate) Value);
+/// Any JSON without duplicate keys, which one parser would resolve to the first value and another to the last.
+pub(crate) struct UniqueKeysJson(pub(crate) Value);
 
-impl<'de> Deserialize<'de> for Json {
+impl<'de> Deserialize<'de> for LenientJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Repeated::LastCounts.deserialize(deserializer).map(Self)
+        DuplicateKeys::LastWins.deserialize(deserializer).map(Self)
     }
 }
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de> Deserialize<'de> for UniqueKeysJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Repeated::Refused.deserialize(deserializer).map(Self)
+        DuplicateKeys::Reject.deserialize(deserializer).map(Self)
     }
 }
 
-/// The fields of an object that may be absent, for `deserialize_with`.
+/// An optional object, for `deserialize_with`.
 pub(crate) fn optional_object<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Map<String, Value>>, D::Error> {
-    match Json::deserialize(deserializer)?.0 {
+    match LenientJson::deserialize(deserializer)?.0 {
         Value::Null => Ok(None),
         Value::Object(fields) => Ok(Some(fields)),
         _ => Err(D::Error::custom("not an object")),
     }
 }
 
-/// What becomes of a field that stands twice.
+/// The handling of duplicate keys.
 #[derive(Clone, Copy)]
-enum Repeated {
-    LastCounts,
-    Refused,
+enum DuplicateKeys {
+    LastWins,
+    Reject,
 }
 
-impl<'de> DeserializeSeed<'de> for Repeated {
+impl<'de> DeserializeSeed<'de> for DuplicateKeys {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -52,7 +52,7 @@ impl<'de> DeserializeSeed<'de> for Repeated {
     }
 }
 
-impl<'de> Visitor<'de> for Repeated {
+impl<'de> Visitor<'de> for DuplicateKeys {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,8 +95,8 @@ impl<'de> Visitor<'de> for Repeated {
         let mut fields = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             let value = object.next_value_seed(self)?;
-            if fields.insert(name, value).is_some() && matches!(self, Self::Refused) {
-                return Err(A::Error::custom("a field twice"));
+            if fields.insert(name, value).is_some() && matches!(self, Self::Reject) {
+                return Err(A::Error::custom("a duplicate key"));
             }
         }
         Ok(fields.into())
@@ -108,22 +108,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_has_a_meaning_of_its_own() {
+    fn no_key_is_special() {
         for name in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
             for value in [r#""[1]""#, r#""no JSON""#, r#"["a"]"#, "1"] {
                 let text = format!(r#"{{"a":{{"{name}":{value}}}}}"#);
-                let Json(any) = serde_json::from_str(&text).expect(&text);
-                let Strict(strict) = serde_json::from_str(&text).expect(&text);
+                let LenientJson(any) = serde_json::from_str(&text).expect(&text);
+                let UniqueKeysJson(strict) = serde_json::from_str(&text).expect(&text);
                 assert_eq!((any.to_string(), strict.to_string()), (text.clone(), text));
             }
         }
     }
 
     #[test]
-    fn of_a_field_that_stands_twice_the_last_counts_or_none() {
+    fn of_a_duplicate_key_the_last_value_counts_or_it_is_rejected() {
         let text = r#"{"a": 1, "a": 2}"#;
-        let Json(any) = serde_json::from_str(text).expect(text);
+        let LenientJson(any) = serde_json::from_str(text).expect(text);
         assert_eq!(any["a"], 2);
-        assert!(serde_json::from_str::<Strict>(text).is_err());
+        assert!(serde_json::from_str::<UniqueKeysJson>(text).is_err());
     }
 }

@@ -1,64 +1,25 @@
-//! The record of an API key, and the one judgement over it: whether a request may pass.
+//! The record of an API key.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{Account, Author};
-use crate::domain::channel::{Slug, Slugs};
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::account::{Account, Actor};
+use crate::domain::id::KeyId;
+use crate::domain::limits::{Limits, Period, Quota, Usage};
+use crate::domain::permission::Permissions;
 use crate::domain::random;
-use crate::domain::scope::{self, Scope};
+use crate::domain::scope::Scope;
 use crate::domain::secret::{Secret, SecretHash};
 use crate::domain::time::Timestamp;
 
-/// How many days of usage a key shows.
-pub const DAYS_OF_USAGE: i64 = 30;
+/// The maximum number of channels in a key's scope.
+pub const MAX_CHANNELS: usize = 50;
 
-/// At most so many channels per key.
-pub const MOST_CHANNELS: usize = 50;
+/// The longest overlap after a rotation, in seconds (7 days).
+const MAX_OVERLAP: u32 = 604_800;
 
-/// A rotated secret works at most so many seconds longer: 7 days.
-const LONGEST_OVERLAP: u32 = 604_800;
-
-/// A key's id: a ULID, so that ids sort by their creation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct KeyId(String);
-
-impl KeyId {
-    /// A new id.
-    pub fn generate(now: Timestamp) -> Self {
-        Self(random::ulid(now))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The text is not an id.
-#[derive(Debug, thiserror::Error)]
-#[error("is not an id: 26 characters of a ULID")]
-pub struct NotAnId;
-
-impl TryFrom<String> for KeyId {
-    type Error = NotAnId;
-
-    fn try_from(text: String) -> Result<Self, NotAnId> {
-        random::is_ulid(&text).then_some(Self(text)).ok_or(NotAnId)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A key's name: 1 to 100 Unicode scalar values, not only white space, nothing that hides or reorders text.
+/// A key's name: 1 to 100 Unicode scalar values, not only white space, without invisible characters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyName(String);
@@ -70,59 +31,59 @@ impl KeyName {
     }
 
     /// A name as it was stored.
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
 
-/// Why a text is not a name.
+/// Why a text is not a key's name.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAName {
+pub enum InvalidKeyName {
     /// Empty, or too long.
     #[error("has 1 to 100 characters")]
     Length,
-    /// Nothing to see.
+    /// White space alone.
     #[error("is not only white space")]
     Blank,
-    /// Control characters, or such that reorder what is shown.
+    /// Control or bidirectional-override characters.
     #[error("has no control or bidirectional-override characters")]
-    Hidden,
+    Invisible,
 }
 
 impl TryFrom<String> for KeyName {
-    type Error = NotAName;
+    type Error = InvalidKeyName;
 
-    fn try_from(text: String) -> Result<Self, NotAName> {
+    fn try_from(text: String) -> Result<Self, InvalidKeyName> {
         if !(1..=100).contains(&text.chars().count()) {
-            return Err(NotAName::Length);
+            return Err(InvalidKeyName::Length);
         }
-        if text.chars().any(hides) {
-            return Err(NotAName::Hidden);
+        if text.chars().any(is_invisible) {
+            return Err(InvalidKeyName::Invisible);
         }
         if text.chars().all(char::is_whitespace) {
-            return Err(NotAName::Blank);
+            return Err(InvalidKeyName::Blank);
         }
         Ok(Self(text))
     }
 }
 
-/// Whether a character shows nothing, or reorders what is shown.
-pub fn hides(c: char) -> bool {
+/// Whether a character shows nothing, or reorders the text around it.
+pub fn is_invisible(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a key works at all.
+/// Whether a key can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It works.
+    /// Requests are evaluated.
     Active,
-    /// It is refused until somebody makes it active again.
+    /// Every request is denied until an admin activates the key.
     Inactive,
 }
 
 impl Status {
-    /// The word that the API uses.
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -131,133 +92,72 @@ impl Status {
     }
 }
 
-impl TryFrom<String> for Status {
-    type Error = NotAStatus;
-
-    fn try_from(text: String) -> Result<Self, NotAStatus> {
-        [Self::Active, Self::Inactive].into_iter().find(|s| s.name() == text).ok_or(NotAStatus)
-    }
-}
-
 /// The text is not a status.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a status: active or inactive")]
-pub struct NotAStatus;
+pub struct InvalidStatus;
 
-/// How often a key may be used; `None` is without limit.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
-pub struct Limits {
-    /// Per minute of the clock.
-    pub per_minute: Option<u32>,
-    /// Per UTC day.
-    pub per_day: Option<u32>,
-}
+impl TryFrom<String> for Status {
+    type Error = InvalidStatus;
 
-/// One of a key's limits, and how much of it is left.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Quota {
-    /// Over what time it counts.
-    pub period: Period,
-    /// So many uses in all.
-    pub limit: u32,
-    /// So many are left.
-    pub left: u32,
-    /// Seconds until it is whole again, at least 1.
-    pub resets_in: i64,
-}
-
-/// The time over which a limit counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Period {
-    /// A minute of the clock.
-    Minute,
-    /// A UTC day.
-    Day,
-}
-
-impl Period {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Day => "day",
-        }
-    }
-
-    /// How long it is.
-    pub const fn seconds(self) -> u32 {
-        match self {
-            Self::Minute => 60,
-            Self::Day => 86_400,
-        }
+    fn try_from(text: String) -> Result<Self, InvalidStatus> {
+        [Self::Active, Self::Inactive].into_iter().find(|status| status.name() == text).ok_or(InvalidStatus)
     }
 }
 
-/// How often a key was used: one for each request that was let through.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Usage {
-    /// Since the key was made.
-    pub total: u64,
-    /// By the number of the UTC day.
-    pub days: BTreeMap<i64, u64>,
-    /// By the number of the minute; only the last ones are kept.
-    pub minutes: BTreeMap<i64, u64>,
-}
-
-/// A key as it is kept.
+/// An API key as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Key {
-    /// Whose it is.
+    /// The account that owns it.
     pub account: Account,
     /// Its id.
     pub id: KeyId,
-    /// What people call it.
+    /// The name that its admins gave it.
     pub name: KeyName,
     /// SHA-256 of its secret.
     pub hash: SecretHash,
     /// The last 4 random characters of its secret.
     pub hint: String,
-    /// What it may do.
+    /// The actions that it may perform.
     pub permissions: Permissions,
-    /// Whom it may reach.
+    /// The channels that it may reach.
     pub scope: Scope,
-    /// Whether it works at all.
+    /// Whether it can be used.
     pub status: Status,
-    /// When it ends, if ever.
+    /// The time from which on it is denied.
     pub expires_at: Option<Timestamp>,
-    /// How often it may be used.
+    /// Its rate limits.
     pub limits: Limits,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// By whom.
-    pub created_by: Author,
-    /// When somebody last changed it.
+    /// The admin who created it.
+    pub created_by: Actor,
+    /// The time of its last edit.
     pub updated_at: Timestamp,
-    /// When it was last let through.
+    /// The time of the last allowed request.
     pub last_used_at: Option<Timestamp>,
-    /// How often it was let through.
+    /// The number of allowed requests.
     pub usage: Usage,
-    /// The secret that a rotation replaced.
-    pub old_secret: Option<OldSecret>,
-    /// Changes with every edit, so that an edit of what has changed meanwhile is noticed.
+    /// The secret that the last rotation replaced.
+    pub previous_secret: Option<PreviousSecret>,
+    /// A random value that changes with every edit, so that concurrent edits are detected.
     pub revision: String,
 }
 
-/// The secret that a key had before its rotation. It works beside the new one until its time is over.
+/// The secret that a rotation replaced. It works beside the current one during the overlap.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OldSecret {
+pub struct PreviousSecret {
     /// SHA-256 of it.
     pub hash: SecretHash,
     /// The last 4 of its random characters.
     pub hint: String,
-    /// When it ends.
+    /// The end of the overlap.
     pub valid_until: Timestamp,
-    /// When it was last let through since the rotation.
+    /// The time of the last allowed request with it since the rotation.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// How long an old secret works beside the new one: 0 to 604,800 seconds.
+/// How long the previous secret works beside the new one: 0 to 604,800 seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Overlap(u32);
 
@@ -270,98 +170,52 @@ impl Overlap {
 
 /// The number is not an overlap.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a whole number from 0 to {LONGEST_OVERLAP}")]
-pub struct NotAnOverlap;
+#[error("is not a whole number from 0 to {MAX_OVERLAP}")]
+pub struct InvalidOverlap;
 
 impl TryFrom<u64> for Overlap {
-    type Error = NotAnOverlap;
+    type Error = InvalidOverlap;
 
-    fn try_from(seconds: u64) -> Result<Self, NotAnOverlap> {
-        u32::try_from(seconds).ok().filter(|seconds| *seconds <= LONGEST_OVERLAP).map(Self).ok_or(NotAnOverlap)
+    fn try_from(seconds: u64) -> Result<Self, InvalidOverlap> {
+        u32::try_from(seconds).ok().filter(|seconds| *seconds <= MAX_OVERLAP).map(Self).ok_or(InvalidOverlap)
     }
-}
-
-/// Which of a key's secrets a request brings.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Which {
-    /// The one that was issued last.
-    Current,
-    /// The one before, whose time is not over.
-    Old,
-}
-
-/// What a request asks of a key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ask {
-    /// The permission that the route needs.
-    pub permission: Permission,
-    /// What it wants to reach.
-    pub reach: AskedReach,
-}
-
-/// What a request wants to reach, as far as the authorizer can see.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AskedReach {
-    /// The channel in the path.
-    Channel(Slug),
-    /// Whom the body names: only the handler can see it. The key must reach somebody.
-    InBody,
-    /// The route reaches nobody, or its channel is not a slug, which the handler will say.
-    Nobody,
-}
-
-/// Why a key that exists is refused, in the order in which it is looked at.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// The secret is not the key's.
-    WrongSecret,
-    /// Somebody switched it off.
-    Inactive,
-    /// Its time is over.
-    Expired,
-    /// It has not the permission that the route needs.
-    PermissionDenied(Permission),
-    /// It does not reach what was asked for.
-    Scope(scope::Refusal),
-    /// It was used as often as it may be.
-    RateLimited {
-        /// Seconds until it may be used again, at least 1.
-        retry_after: i64,
-    },
 }
 
 impl Key {
-    /// Whether a request with this secret may pass now, and which of the key's secrets it is. The store's conditional write
-    /// checks the same, in one atomic step; this says why it did not.
-    pub fn judge(&self, secret: &SecretHash, ask: &Ask, now: Timestamp) -> Result<Which, Refusal> {
-        let which = self.which(secret, now).ok_or(Refusal::WrongSecret)?;
-        if self.status == Status::Inactive {
-            return Err(Refusal::Inactive);
+    /// A new, active key of this secret, without an expiry and without limits.
+    pub fn new(
+        secret: &Secret,
+        name: KeyName,
+        permissions: Permissions,
+        scope: Scope,
+        created_by: Actor,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            account: secret.account().clone(),
+            id: secret.key().clone(),
+            name,
+            hash: secret.hash(),
+            hint: secret.hint(),
+            permissions,
+            scope,
+            status: Status::Active,
+            expires_at: None,
+            limits: Limits::default(),
+            created_at: now,
+            created_by,
+            updated_at: now,
+            last_used_at: None,
+            usage: Usage::default(),
+            previous_secret: None,
+            revision: new_revision(),
         }
-        if self.expires_at.is_some_and(|end| end <= now) {
-            return Err(Refusal::Expired);
-        }
-        if !self.permissions.contains(&ask.permission) {
-            return Err(Refusal::PermissionDenied(ask.permission));
-        }
-        match &ask.reach {
-            AskedReach::Channel(slug) => {
-                scope::decide(&self.scope, Some(&Slugs::from([slug.clone()]))).map_err(Refusal::Scope)?;
-            }
-            AskedReach::InBody => {
-                scope::decide(&self.scope, None).map_err(Refusal::Scope)?;
-            }
-            AskedReach::Nobody => {}
-        }
-        self.within_limits(now)?;
-        Ok(which)
     }
 
-    /// The key with this secret in the place of its own, which works as long as the overlap lasts. Whatever secret an earlier
-    /// rotation had left ends here.
+    /// The key with a new secret. The current secret works until the overlap ends; an earlier previous secret ends now.
     #[must_use]
-    pub fn rotated(&self, secret: &Secret, overlap: Overlap, revision: String, now: Timestamp) -> Self {
-        let old = OldSecret {
+    pub fn rotated(&self, secret: &Secret, overlap: Overlap, now: Timestamp) -> Self {
+        let previous = PreviousSecret {
             hash: self.hash.clone(),
             hint: self.hint.clone(),
             valid_until: now.plus_seconds(overlap.seconds().into()),
@@ -370,45 +224,39 @@ impl Key {
         Self {
             hash: secret.hash(),
             hint: secret.hint(),
-            old_secret: (overlap.seconds() > 0).then_some(old),
-            updated_at: now,
-            revision,
-            ..self.clone()
+            previous_secret: (overlap.seconds() > 0).then_some(previous),
+            ..self.edited(now)
         }
     }
 
-    fn which(&self, secret: &SecretHash, now: Timestamp) -> Option<Which> {
-        if *secret == self.hash {
-            return Some(Which::Current);
-        }
-        self.rotation(now).is_some_and(|old| old.hash == *secret).then_some(Which::Old)
+    /// The key as an edit at this time starts from it: with a new revision.
+    #[must_use]
+    pub fn edited(&self, now: Timestamp) -> Self {
+        Self { updated_at: now, revision: new_revision(), ..self.clone() }
     }
 
-    /// The secret before the current one, as long as it works.
-    pub fn rotation(&self, now: Timestamp) -> Option<&OldSecret> {
-        self.old_secret.as_ref().filter(|old| old.valid_until > now)
+    /// The previous secret, during its overlap.
+    pub fn active_previous_secret(&self, now: Timestamp) -> Option<&PreviousSecret> {
+        self.previous_secret.as_ref().filter(|previous| previous.valid_until > now)
     }
 
-    /// The key's limits, the one first that holds longest, and what is left of them.
+    /// The key's limits, the longest period first, and what is left of them.
     pub fn quotas(&self, now: Timestamp) -> Vec<Quota> {
         let quota = |period, limit: Option<u32>, counts: &BTreeMap<i64, u64>, at, resets_in| {
             let used = counts.get(&at).copied().unwrap_or(0);
             let left = |limit: u32| u32::try_from(u64::from(limit).saturating_sub(used)).unwrap_or(limit);
             limit.map(|limit| Quota { period, limit, left: left(limit), resets_in })
         };
-        let day = (Period::Day, self.limits.per_day, &self.usage.days, now.day(), now.seconds_left_in_day());
-        let minute =
-            (Period::Minute, self.limits.per_minute, &self.usage.minutes, now.minute(), now.seconds_left_in_minute());
-        let quotas = [day, minute].map(|(period, limit, counts, at, left)| quota(period, limit, counts, at, left));
-        quotas.into_iter().flatten().collect()
-    }
+        let Limits { per_minute, per_day } = self.limits;
+        let day = quota(Period::Day, per_day, &self.usage.days, now.day(), now.seconds_left_in_day());
+        let minute = quota(Period::Minute, per_minute, &self.usage.minutes, now.minute(), now.seconds_left_in_minute());
 
-    fn within_limits(&self, now: Timestamp) -> Result<(), Refusal> {
-        match self.quotas(now).iter().find(|quota| quota.left == 0) {
-            Some(quota) => Err(Refusal::RateLimited { retry_after: quota.resets_in }),
-            None => Ok(()),
-        }
+        [day, minute].into_iter().flatten().collect()
     }
+}
+
+fn new_revision() -> String {
+    random::base62(8)
 }
 
 #[cfg(test)]
@@ -417,13 +265,13 @@ mod tests {
 
     #[test]
     fn a_name_has_1_to_100_visible_characters() {
-        for good in ["W", "Webshop integration", "Übung ✓", "日本語", &"ß".repeat(100)] {
-            assert_eq!(KeyName::try_from(good.to_owned()).expect(good).as_str(), good);
+        for valid in ["W", "Webshop integration", "Übung ✓", "日本語", &"ß".repeat(100)] {
+            assert_eq!(KeyName::try_from(valid.to_owned()).expect(valid).as_str(), valid);
         }
-        for bad in
+        for invalid in
             ["", " ", "\u{3000}\u{a0}", "a\nb", "a\u{0}", "a\u{7f}", "a\u{202e}b", "a\u{2066}b", &"ß".repeat(101)]
         {
-            assert!(KeyName::try_from(bad.to_owned()).is_err(), "{bad:?}");
+            assert!(KeyName::try_from(invalid.to_owned()).is_err(), "{invalid:?}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Which channels a key reaches: one pure function, the same in the authorizer and in the handler.
+//! The scope decision: which channels a key may reach. One pure function, called by the authorizer and by the handlers.
 
-use crate::domain::channel::{Channels, Slugs, in_words};
+use crate::domain::channel::{Channels, Slugs, join_slugs};
 
 /// A key's scope.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// Every recipient of the account.
     All,
-    /// These channels and no others. Empty reaches nobody, and never everyone.
+    /// These channels alone. An empty scope reaches no recipient, never all of them.
     Channels(Channels),
 }
 
 impl Scope {
-    /// `all` or `channels`, as the API says it.
+    /// The name in the API: `all` or `channels`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::All => "all",
@@ -30,24 +30,24 @@ impl Scope {
     }
 }
 
-/// What a key may reach with one send.
+/// The target that the scope allows for one send.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reach {
+pub enum AllowedTarget {
     /// Every recipient of the account.
     Everyone,
-    /// Channels that an `all` key asked for. Whether they exist is not decided yet.
+    /// The requested channels of a key with the scope `all`. Whether they exist is not known yet.
     Requested(Slugs),
-    /// Channels of the key's own, with their ids. `narrowed` says that the request chose among them.
+    /// Channels of the key's scope, with their ids.
     Assigned {
         /// The channels.
         channels: Channels,
-        /// Whether the request named them.
+        /// Whether the request named them, instead of taking all.
         narrowed: bool,
     },
 }
 
-impl Reach {
-    /// The rule that decided, in one word for a dry run.
+impl AllowedTarget {
+    /// The name of the rule that decided, which a dry run shows.
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::Everyone => "all_recipients",
@@ -58,26 +58,26 @@ impl Reach {
     }
 }
 
-/// Why a key may not reach what was asked for.
+/// Why the scope denies a target.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// The key is scoped to channels and has none: it reaches nobody.
+pub enum ScopeError {
+    /// The key is scoped to channels and has none.
     EmptyScope,
-    /// Channels were asked for that are not the key's. Whether they exist is not said.
-    Violation {
-        /// The channels outside the scope.
+    /// A requested channel is not in the scope. The response does not reveal whether it exists.
+    OutOfScope {
+        /// The requested channels outside the scope.
         refused: Slugs,
         /// The key's channels.
         allowed: Slugs,
     },
 }
 
-impl Refusal {
+impl ScopeError {
     /// The channels outside the scope, separated by spaces.
     pub fn refused(&self) -> String {
         match self {
             Self::EmptyScope => String::new(),
-            Self::Violation { refused, .. } => in_words(refused),
+            Self::OutOfScope { refused, .. } => join_slugs(refused),
         }
     }
 
@@ -85,26 +85,26 @@ impl Refusal {
     pub fn allowed(&self) -> String {
         match self {
             Self::EmptyScope => String::new(),
-            Self::Violation { allowed, .. } => in_words(allowed),
+            Self::OutOfScope { allowed, .. } => join_slugs(allowed),
         }
     }
 }
 
-/// Decides what a key of this scope reaches when these channels are asked for (`None`: none were named).
-pub fn decide(scope: &Scope, requested: Option<&Slugs>) -> Result<Reach, Refusal> {
+/// Decides which target a key of this scope may reach; `requested` is `None` if the request names no channels.
+pub fn decide(scope: &Scope, requested: Option<&Slugs>) -> Result<AllowedTarget, ScopeError> {
     match (scope, requested) {
-        (Scope::All, None) => Ok(Reach::Everyone),
-        (Scope::All, Some(slugs)) => Ok(Reach::Requested(slugs.clone())),
-        (Scope::Channels(own), _) if own.is_empty() => Err(Refusal::EmptyScope),
-        (Scope::Channels(own), None) => Ok(Reach::Assigned { channels: own.clone(), narrowed: false }),
+        (Scope::All, None) => Ok(AllowedTarget::Everyone),
+        (Scope::All, Some(slugs)) => Ok(AllowedTarget::Requested(slugs.clone())),
+        (Scope::Channels(own), _) if own.is_empty() => Err(ScopeError::EmptyScope),
+        (Scope::Channels(own), None) => Ok(AllowedTarget::Assigned { channels: own.clone(), narrowed: false }),
         (Scope::Channels(own), Some(slugs)) => {
             let refused: Slugs = slugs.iter().filter(|slug| !own.contains_key(slug)).cloned().collect();
             if !refused.is_empty() {
-                return Err(Refusal::Violation { refused, allowed: own.keys().cloned().collect() });
+                return Err(ScopeError::OutOfScope { refused, allowed: own.keys().cloned().collect() });
             }
             let channels = own.iter().filter(|(slug, _)| slugs.contains(slug));
             let channels = channels.map(|(slug, id)| (slug.clone(), id.clone())).collect();
-            Ok(Reach::Assigned { channels, narrowed: true })
+            Ok(AllowedTarget::Assigned { channels, narrowed: true })
         }
     }
 }
@@ -119,25 +119,26 @@ mod tests {
     }
 
     fn channels(words: &[&str]) -> Channels {
-        slugs(words).into_iter().map(|slug| (slug.clone(), ChannelId::stored(format!("id-{slug}")))).collect()
+        slugs(words).into_iter().map(|slug| (slug.clone(), ChannelId::from_stored(format!("id-{slug}")))).collect()
     }
 
     #[test]
     fn the_scope_table() {
         let ops_news = Scope::Channels(channels(&["ops", "news"]));
-        let assigned = |words, narrowed| Ok(Reach::Assigned { channels: channels(words), narrowed });
-        let violation = |refused| Err(Refusal::Violation { refused: slugs(refused), allowed: slugs(&["news", "ops"]) });
+        let assigned = |words, narrowed| Ok(AllowedTarget::Assigned { channels: channels(words), narrowed });
+        let violation =
+            |refused| Err(ScopeError::OutOfScope { refused: slugs(refused), allowed: slugs(&["news", "ops"]) });
 
         for (scope, requested, expected) in [
-            (&Scope::All, None, Ok(Reach::Everyone)),
-            (&Scope::All, Some(slugs(&["ops"])), Ok(Reach::Requested(slugs(&["ops"])))),
+            (&Scope::All, None, Ok(AllowedTarget::Everyone)),
+            (&Scope::All, Some(slugs(&["ops"])), Ok(AllowedTarget::Requested(slugs(&["ops"])))),
             (&ops_news, None, assigned(&["news", "ops"], false)),
             (&ops_news, Some(slugs(&["ops"])), assigned(&["ops"], true)),
             (&ops_news, Some(slugs(&["ops", "news"])), assigned(&["news", "ops"], true)),
             (&ops_news, Some(slugs(&["ops", "sales"])), violation(&["sales"])),
             (&ops_news, Some(slugs(&["op"])), violation(&["op"])),
-            (&Scope::Channels(Channels::new()), None, Err(Refusal::EmptyScope)),
-            (&Scope::Channels(Channels::new()), Some(slugs(&["ops"])), Err(Refusal::EmptyScope)),
+            (&Scope::Channels(Channels::new()), None, Err(ScopeError::EmptyScope)),
+            (&Scope::Channels(Channels::new()), Some(slugs(&["ops"])), Err(ScopeError::EmptyScope)),
         ] {
             assert_eq!(decide(scope, requested.as_ref()), expected, "{scope:?} asked for {requested:?}");
         }

@@ -1,22 +1,22 @@
-//! The string that a client sends. It exists in clear only here, in the one answer that shows it, and in the request
-//! that brings it back; everything else knows its hash.
+//! A key's secret: the string that a client sends. It exists in plaintext only in the response that shows it and in the
+//! requests that present it; everything else has its hash.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::Account;
-use crate::domain::key::KeyId;
+use crate::domain::id::KeyId;
 use crate::domain::random;
 
-/// What every key looks like, for secret scanners and the API description.
+/// The form of every secret, for secret scanners and the OpenAPI document.
 pub const PATTERN: &str = "pgk_[a-z0-9]{1,32}_[0-7][0-9A-HJKMNP-TV-Z]{25}_[0-9A-Za-z]{38}";
 
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A secret in clear: `pgk_<account>_<key id>_<32 random characters><6 of checksum>`.
+/// A secret in plaintext: `pgk_<account>_<key id>_<32 random characters><6 of checksum>`.
 ///
 /// It has no `Display` and no `Serialize`, and `Debug` redacts: the one way out is [`Secret::expose`].
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct Secret {
     key: KeyId,
 }
 
-/// What is stored of a secret: SHA-256 of the whole string. 190 random bits need no slow hash.
+/// The stored form of a secret: SHA-256 of the whole string. 190 random bits need no slow hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash([u8; 32]);
 
@@ -39,7 +39,7 @@ impl Secret {
         Self { text, account: account.clone(), key: key.clone() }
     }
 
-    /// The secret that this string is, or `None` if it is not one: no store needs to be asked about it.
+    /// Parses a secret; `None` if the text is not one, so that no call to the store is needed.
     pub fn parse(text: &str) -> Option<Self> {
         let (account, rest) = text.strip_prefix("pgk_")?.split_once('_')?;
         let (key, random) = rest.split_once('_')?;
@@ -59,27 +59,27 @@ impl Secret {
         })
     }
 
-    /// The string itself, for the one answer that shows it.
+    /// The plaintext, for the one response that shows it.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The account that it names.
+    /// The account of the key.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// The key that it names.
+    /// The id of the key.
     pub fn key(&self) -> &KeyId {
         &self.key
     }
 
-    /// What is stored of it.
+    /// The hash to store or to compare with.
     pub fn hash(&self) -> SecretHash {
         SecretHash(Sha256::digest(self.text.as_bytes()).into())
     }
 
-    /// The last 4 of its random characters, by which people tell keys apart.
+    /// The last 4 of the random characters, by which admins tell keys apart.
     pub fn hint(&self) -> String {
         let end = self.text.len() - CHECKSUM;
         self.text[end - 4..end].to_owned()
@@ -110,7 +110,7 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// CRC-32 in 6 base62 characters: it finds typing errors and truncation without a look into the store.
+/// CRC-32 in 6 base62 characters: it detects typing errors and truncation without a call to the store.
 fn checksum(unchecked: &str) -> String {
     let mut rest = crc32fast::hash(unchecked.as_bytes());
     let mut digits = [b'0'; CHECKSUM];
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_reads_back_with_its_account_and_key() {
+    fn a_secret_parses_into_its_account_and_key() {
         let secret = secret();
 
         let read = Secret::parse(secret.expose()).expect("a secret");
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn text_from_strangers_is_refused_without_a_panic() {
+    fn untrusted_text_is_rejected_without_a_panic() {
         for text in ["", "pgk_", "pgk___", "pgk_ä_ö_ü", "pgk_acme_ü", &"_".repeat(200), &"é".repeat(60)] {
             assert!(Secret::parse(text).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn debug_redacts_the_secret() {
         let secret = secret();
         let shown = format!("{secret:?} {:?}", secret.hash());
         assert!(!shown.contains(secret.expose()) && !shown.contains(&secret.hint()));

@@ -1,4 +1,4 @@
-//! A moment is a whole number of milliseconds since the epoch, and days and minutes are counted in UTC.
+//! Timestamps in milliseconds since the epoch; days and minutes are counted in UTC.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize, Serializer};
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
 
-/// A moment, to the millisecond. Written as RFC 3339 in UTC: `2026-11-23T10:00:00.000Z`.
+/// A timestamp in milliseconds. Its text is RFC 3339 in UTC: `2026-11-23T10:00:00.000Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The clock, read. Once per request: what follows from it takes it as an argument.
+    /// The current time. Read it once per request and pass it on.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_millisecond())
     }
 
-    /// The moment this many milliseconds after the epoch.
+    /// The timestamp of these milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -33,19 +33,20 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// This moment and so many seconds more.
+    /// The timestamp this many seconds later.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0 + seconds * 1000)
     }
 
-    /// This moment, or the first one after the other if it is not later: what happens now sorts behind what happened then.
+    /// `self`, but at least 1 ms after `other`, so that events sort in the order in which they happened even if the clock
+    /// went back.
     #[must_use]
-    pub fn after(self, other: Self) -> Self {
+    pub fn strictly_after(self, other: Self) -> Self {
         self.max(Self(other.0 + 1))
     }
 
-    /// Whole seconds until a later moment, none of them cut off; 0 if it has passed.
+    /// Seconds until a later time, rounded up; 0 if it has passed.
     pub const fn seconds_until(self, later: Self) -> i64 {
         let millis = later.0 - self.0;
         if millis > 0 { (millis + 999) / 1000 } else { 0 }
@@ -81,8 +82,8 @@ pub fn date(day: i64) -> String {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
-        write!(f, "{moment:.3}")
+        let timestamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        write!(f, "{timestamp:.3}")
     }
 }
 
@@ -92,23 +93,23 @@ impl Serialize for Timestamp {
     }
 }
 
-/// The text is not a moment of RFC 3339.
+/// The text is not an RFC 3339 timestamp.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a moment as RFC 3339 writes it, like 2026-11-23T10:00:00Z")]
-pub struct NotATimestamp;
+#[error("is not an RFC 3339 timestamp, like 2026-11-23T10:00:00Z")]
+pub struct InvalidTimestamp;
 
 impl TryFrom<String> for Timestamp {
-    type Error = NotATimestamp;
+    type Error = InvalidTimestamp;
 
-    fn try_from(text: String) -> Result<Self, NotATimestamp> {
-        // Only years of four digits: what goes in comes out in the same form.
-        let moment: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
-        is_rfc3339(&text).then(|| Self(moment.as_millisecond())).ok_or(NotATimestamp)
+    fn try_from(text: String) -> Result<Self, InvalidTimestamp> {
+        // Only years of four digits, so that a timestamp has one form.
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        is_rfc3339(&text).then(|| Self(timestamp.as_millisecond())).ok_or(InvalidTimestamp)
     }
 }
 
-/// Whether a moment that the library reads is of the one form that RFC 3339 has: `2026-11-23T10:00:00`, maybe a fraction after
-/// a point, and `Z` or an offset of hours and minutes. The library reads more: a comma, hours alone, a zone's name behind.
+/// Whether a text that the library parses is RFC 3339: `2026-11-23T10:00:00`, optionally a fraction after a point, and `Z` or
+/// an offset of hours and minutes. The library accepts more: a comma, an offset of hours alone, the name of a time zone.
 fn is_rfc3339(text: &str) -> bool {
     let text = text.as_bytes();
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
@@ -126,15 +127,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_reads_back_as_it_was_written() {
-        let moment = Timestamp::try_from("2026-11-23T11:00:00.5+01:00".to_owned()).expect("a moment");
+    fn a_timestamp_is_written_in_utc_with_milliseconds() {
+        let timestamp = Timestamp::try_from("2026-11-23T11:00:00.5+01:00".to_owned()).expect("a timestamp");
 
-        assert_eq!(moment.to_string(), "2026-11-23T10:00:00.500Z");
-        assert_eq!(date(moment.day()), "2026-11-23");
+        assert_eq!(timestamp.to_string(), "2026-11-23T10:00:00.500Z");
+        assert_eq!(date(timestamp.day()), "2026-11-23");
     }
 
     #[test]
-    fn what_is_not_a_moment_is_refused() {
+    fn text_that_is_not_rfc_3339_is_rejected() {
         for text in [
             "",
             "tomorrow",
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_minute_and_a_day_is_never_zero() {
+    fn the_seconds_left_in_a_minute_and_a_day_are_at_least_one() {
         let start = Timestamp::from_millis(DAY * 20_000);
         assert_eq!((start.seconds_left_in_minute(), start.seconds_left_in_day()), (60, 86_400));
         let end = Timestamp::from_millis(DAY * 20_001 - 1);

@@ -1,5 +1,5 @@
-//! The key pairs that sign our requests to push services (RFC 8292), derived from one generated secret: nobody has to
-//! make a key pair by hand, and an older secret keeps signing for the subscriptions that were made with it.
+//! VAPID key pairs, which sign requests to push services (RFC 8292). They are derived from one generated secret, and older
+//! secrets keep signing for the subscriptions that were created with them.
 
 use aws_lc_rs::agreement::{self, PrivateKey};
 use aws_lc_rs::hkdf;
@@ -24,50 +24,50 @@ pub struct VapidKey {
 /// The secret is not of the form `{"current": "…", "old": ["…"]}`, or a part of it is too short.
 #[derive(Debug, thiserror::Error)]
 #[error("the VAPID secret is not {{\"current\": \"…\", \"old\": […]}} with at least 32 characters each")]
-pub struct NotAVapidSecret;
+pub struct InvalidVapidSecret;
 
 impl VapidKeys {
     /// The key pairs of a stored secret.
-    pub fn derive(secret: &str) -> Result<Self, NotAVapidSecret> {
+    pub fn derive(secret: &str) -> Result<Self, InvalidVapidSecret> {
         #[derive(Deserialize)]
         struct Stored {
             current: String,
             #[serde(default)]
             old: Vec<String>,
         }
-        let Stored { current, old } = serde_json::from_str(secret).map_err(|_| NotAVapidSecret)?;
+        let Stored { current, old } = serde_json::from_str(secret).map_err(|_| InvalidVapidSecret)?;
         let keys: Option<Vec<VapidKey>> =
             std::iter::once(&current).chain(&old).map(|seed| VapidKey::derive(seed)).collect();
 
-        keys.map(Self).ok_or(NotAVapidSecret)
+        keys.map(Self).ok_or(InvalidVapidSecret)
     }
 
-    /// The key pair that new subscriptions are made with.
+    /// The key pair for new subscriptions.
     pub fn current(&self) -> &VapidKey {
         &self.0[0]
     }
 
-    /// The key pairs in the order in which they are worth a try for a subscription that notes this id.
-    pub fn in_turn<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a VapidKey> {
-        let (noted, others) =
+    /// The key pairs in the order to try for a subscription with this key id.
+    pub fn preferred_order<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a VapidKey> {
+        let (recorded, others) =
             (self.0.iter().filter(move |key| key.id == id), self.0.iter().filter(move |key| key.id != id));
-        noted.chain(others)
+        recorded.chain(others)
     }
 
-    /// Whether there is one that the other keys lack.
-    pub fn exceed(&self, other: &Self) -> bool {
+    /// Whether `self` has a key that `other` does not.
+    pub fn has_new_keys(&self, other: &Self) -> bool {
         self.0.iter().any(|key| other.by_id(&key.id).is_none())
     }
 
-    /// The key pair that a subscription was made with, by its id.
+    /// The key pair of this id.
     pub fn by_id(&self, id: &str) -> Option<&VapidKey> {
         self.0.iter().find(|key| key.id == id)
     }
 }
 
 impl VapidKey {
-    /// HKDF-SHA-256 of the seed, to a scalar of P-256. The numbered label is for the one case in 2^32 in which the 32
-    /// bytes are not below the order of the curve.
+    /// HKDF-SHA-256 of the seed, to a scalar of P-256. The label is numbered for the one case in 2^32 in which the 32 bytes
+    /// are not below the order of the curve.
     fn derive(seed: &str) -> Option<Self> {
         if seed.len() < 32 {
             return None;
@@ -91,17 +91,17 @@ impl VapidKey {
         Some(Self { id, public, pair })
     }
 
-    /// Which key pair it is: 8 characters that come from the public key.
+    /// The key pair's id: 8 characters derived from the public key.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The public key as a browser's `applicationServerKey` takes it.
+    /// The public key in the form of a browser's `applicationServerKey`.
     pub fn public(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.public)
     }
 
-    /// ECDSA over SHA-256, as a JSON Web Signature has it (RFC 7518, ES256).
+    /// An ECDSA signature over SHA-256, in the form of JSON Web Signature (RFC 7518, ES256).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let signature = self.pair.sign(&SystemRandom::new(), message);
         let fixed = signature.ok().and_then(|signature| signature.as_ref().try_into().ok());
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_always_gives_the_same_keys_and_old_ones_are_found_by_id() {
+    fn a_secret_always_derives_the_same_keys_and_old_ones_are_found_by_id() {
         let (first, second) = ("a".repeat(64), "b".repeat(64));
         let before = VapidKeys::derive(&format!(r#"{{"old": [], "current": "{first}"}}"#)).expect("keys");
         let after = VapidKeys::derive(&format!(r#"{{"old": ["{first}"], "current": "{second}"}}"#)).expect("keys");
@@ -129,18 +129,18 @@ mod tests {
         let old = after.by_id(before.current().id()).expect("the old key");
         assert_eq!(old.public(), before.current().public());
         assert_eq!(old.public().len(), 87);
-        let in_turn = |id: &str| after.in_turn(id).map(|key| key.id().to_owned()).collect::<Vec<_>>();
+        let order = |id: &str| after.preferred_order(id).map(|key| key.id().to_owned()).collect::<Vec<_>>();
         let (old, new) = (old.id().to_owned(), after.current().id().to_owned());
-        assert_eq!(in_turn(&old), [old.clone(), new.clone()]);
-        assert_eq!(in_turn("thrown away"), [new, old], "the current one first");
-        assert_eq!((after.exceed(&before), before.exceed(&after)), (true, false));
+        assert_eq!(order(&old), [old.clone(), new.clone()]);
+        assert_eq!(order("unknown"), [new, old], "the current one first");
+        assert_eq!((after.has_new_keys(&before), before.has_new_keys(&after)), (true, false));
     }
 
     #[test]
-    fn a_short_or_malformed_secret_is_refused_without_being_repeated() {
+    fn the_error_of_an_invalid_secret_does_not_contain_it() {
         for secret in ["", "[]", r#"{"current": "short-secret"}"#, r#"{"current": 1}"#] {
-            let refusal = VapidKeys::derive(secret).expect_err("no keys").to_string();
-            assert!(!refusal.contains("short-secret"));
+            let error = VapidKeys::derive(secret).expect_err("no keys").to_string();
+            assert!(!error.contains("short-secret"));
         }
     }
 }

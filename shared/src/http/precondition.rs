@@ -1,23 +1,23 @@
-//! `If-Match` (RFC 9110, section 13.1.1): a change is made only to what its author has seen.
+//! `If-Match` (RFC 9110, section 13.1.1): an edit applies only to a revision that the client has seen.
 
-use crate::http::problem::Problem;
+use super::problem::Problem;
 
-/// What must be so for a change to be made.
+/// The precondition of an edit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Precondition {
-    /// Nothing in particular.
+    /// None.
     Always,
-    /// The thing has one of these revisions.
+    /// The resource has one of these revisions.
     OneOf(Vec<String>),
 }
 
-/// The tag of a revision, which changes with every edit. Usage does not change it.
+/// The entity tag of a revision, which changes with every edit. Usage does not change it.
 pub(super) fn tag(revision: &str) -> String {
     format!("\"{revision}\"")
 }
 
 impl Precondition {
-    /// Of the values of the header: `*`, or a list of tags. A weak tag matches nothing.
+    /// Parses the values of the header: `*`, or a list of entity tags. A weak tag matches nothing.
     pub(super) fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Result<Self, Problem> {
         let values: Vec<&str> = values.map(str::trim).collect();
         match values.as_slice() {
@@ -30,7 +30,7 @@ impl Precondition {
         }
     }
 
-    /// Refuses a change of what has this revision, if that is not what it should be.
+    /// Rejects an edit of a resource with this revision, unless the precondition holds.
     pub fn check(&self, revision: &str) -> Result<(), Problem> {
         match self {
             Self::Always => Ok(()),
@@ -39,7 +39,7 @@ impl Precondition {
         }
     }
 
-    /// The same of the next step of a change whose step before made this revision.
+    /// The precondition of the next step of an edit, after a step that wrote this revision.
     #[must_use]
     pub fn after(self, revision: &str) -> Self {
         match self {
@@ -49,7 +49,7 @@ impl Precondition {
     }
 }
 
-/// The strong tags of a list, behind these. A comma inside a tag's quotes is the tag's own.
+/// Adds the strong tags of a list to `known`. A comma inside quotes is part of the tag.
 fn tags(mut list: &str, mut known: Vec<String>) -> Option<Vec<String>> {
     loop {
         let (weak, quoted) = list.strip_prefix("W/").map_or((false, list), |quoted| (true, quoted));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_tags_is_read_from_one_header_or_several() {
+    fn a_list_of_tags_is_parsed_from_one_header_or_several() {
         let one_of = |tags: &[&str]| Some(Precondition::OneOf(tags.iter().map(|tag| (*tag).to_owned()).collect()));
         assert_eq!(parse(&[]), Some(Precondition::Always));
         assert_eq!(parse(&["*"]), Some(Precondition::Always));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_seen_is_changed() {
+    fn only_a_revision_that_was_seen_passes() {
         let seen = parse(&[r#""a", "b""#]).expect("tags");
         assert!(seen.check("b").is_ok() && seen.check("c").is_err());
         assert!(parse(&[r#"W/"a""#]).expect("a weak tag").check("a").is_err());

@@ -1,33 +1,23 @@
-//! What a send comes to before it is sent: whom it reaches, by which rule, and how big it is.
+//! The preview of a send: what a dry run and `POST /keys/{id}/explain` show.
 
 use serde::Serialize;
 
+use super::problem::Problem;
+use super::send_request::ResolvedSend;
+use super::views::{self, AudienceView};
 use crate::domain::account::Account;
-use crate::domain::channel::Slugs;
-use crate::domain::push::{self, Audience, Content, MOST_BYTES, PushId, ShownAudience};
-use crate::domain::scope::{self, Reach, Refusal, Scope};
-use crate::http::problem::Problem;
+use crate::domain::scope::ScopeError;
 use crate::store::{self, Store};
 
-/// Recipients are counted up to so many; beyond that the count is a lower bound.
-const MOST_COUNTED: usize = 1_000;
+/// The number up to which recipients are counted; a larger audience shows a lower bound.
+const MAX_COUNTED: usize = 1_000;
 
-/// A send that the scope of its key allows.
-pub struct Plan {
-    /// Whom it reaches.
-    pub audience: Audience,
-    /// The rule that decided.
-    pub rule: &'static str,
-    /// The plaintext, in bytes.
-    pub bytes: usize,
-}
-
-/// What would become of a send, as the API shows it.
+/// The result that a send would have now.
 #[derive(Serialize)]
-pub struct Outlook<'a> {
+pub struct SendPreview<'a> {
     decision: Decision,
-    audience: ShownAudience<'a>,
-    recipients: Counted,
+    audience: AudienceView<'a>,
+    recipients: RecipientCount,
     bytes: usize,
 }
 
@@ -42,67 +32,37 @@ struct Decision {
 }
 
 #[derive(Serialize)]
-struct Counted {
+struct RecipientCount {
     count: usize,
     exact: bool,
 }
 
-impl Plan {
-    /// Plans a push of this content, with a key of this scope, to the channels that are asked for. Only a key that reaches
-    /// everyone learns which channels do not exist.
-    pub async fn make(
-        store: &Store,
-        account: &Account,
-        scope: &Scope,
-        requested: Option<&Slugs>,
-        content: &Content,
-        id: &PushId,
-    ) -> Result<Self, Problem> {
-        let reach = scope::decide(scope, requested).map_err(Problem::Scope)?;
-        let rule = reach.rule();
-        let audience = match reach {
-            Reach::Everyone => Audience::All,
-            Reach::Assigned { channels, .. } => Audience::Channels(channels),
-            Reach::Requested(slugs) => {
-                let channels = store.resolve(account, &slugs).await?;
-                Audience::Channels(channels.map_err(Problem::UnknownChannel)?)
-            }
-        };
-        let bytes = push::plaintext(id, content).len();
-        if bytes > MOST_BYTES {
-            return Err(Problem::PushTooLarge(bytes));
-        }
+impl<'a> SendPreview<'a> {
+    /// The preview of an allowed send.
+    pub async fn allowed(store: &Store, account: &Account, send: &'a ResolvedSend) -> Result<Self, store::Error> {
+        let recipients = store.recipients(account, &send.audience, None, MAX_COUNTED).await?;
 
-        Ok(Self { audience, rule, bytes })
-    }
-
-    /// What would become of it now.
-    pub async fn outlook(&self, store: &Store, account: &Account) -> Result<Outlook<'_>, store::Error> {
-        let found = store.recipients(account, &self.audience, None, MOST_COUNTED).await?;
-
-        Ok(Outlook {
-            decision: Decision { allow: true, rule: self.rule, refused: None, allowed: None },
-            audience: self.audience.shown(),
-            recipients: Counted { count: found.ids.len(), exact: !found.more },
-            bytes: self.bytes,
+        Ok(Self {
+            decision: Decision { allow: true, rule: send.rule, refused: None, allowed: None },
+            audience: views::audience(&send.audience),
+            recipients: RecipientCount { count: recipients.ids.len(), exact: !recipients.more },
+            bytes: send.bytes,
         })
     }
-}
 
-impl Outlook<'_> {
-    /// Of a send of this size that is refused with this problem.
-    pub fn refused(problem: &Problem, bytes: usize) -> Self {
-        let violation = match problem {
-            Problem::Scope(refusal @ Refusal::Violation { .. }) => Some(refusal),
+    /// The preview of a send of this size that is denied with this problem.
+    pub fn denied(problem: &Problem, bytes: usize) -> Self {
+        let out_of_scope = match problem {
+            Problem::Scope(error @ ScopeError::OutOfScope { .. }) => Some(error),
             _ => None,
         };
         let decision = Decision {
             allow: false,
             rule: problem.row().code,
-            refused: violation.map(Refusal::refused),
-            allowed: violation.map(Refusal::allowed),
+            refused: out_of_scope.map(ScopeError::refused),
+            allowed: out_of_scope.map(ScopeError::allowed),
         };
 
-        Self { decision, audience: ShownAudience::nobody(), recipients: Counted { count: 0, exact: true }, bytes }
+        Self { decision, audience: AudienceView::empty(), recipients: RecipientCount { count: 0, exact: true }, bytes }
     }
 }

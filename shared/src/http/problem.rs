@@ -1,83 +1,87 @@
-//! Every refusal, each a row: status, code, title and the sentence that the customer reads (RFC 9457).
+//! Every problem of the API (RFC 9457): its status, code, title and the sentence that the client reads.
+//!
+//! Add a problem when a client must act differently on it. A cause that no program distinguishes is a sentence of an
+//! existing one.
 
 use std::error::Error;
 
 use serde::Serialize;
 
+use super::json_body::{FieldError, InvalidField};
 use crate::aws::{queue, vapid_secret};
-use crate::domain::channel::{Slugs, in_words};
-use crate::domain::key::{KeyName, Refusal};
+use crate::domain::access::Denial;
+use crate::domain::channel::{Slugs, join_slugs};
+use crate::domain::key::KeyName;
+use crate::domain::notification::MAX_PLAINTEXT_BYTES;
 use crate::domain::permission::Permission;
-use crate::domain::push::MOST_BYTES;
-use crate::domain::scope;
-use crate::http::json_body::{Flawed, Mistake};
+use crate::domain::scope::ScopeError;
 use crate::store;
 
-/// Why a request is refused.
+/// Why a request has no result.
 #[derive(Debug)]
 pub enum Problem {
-    /// The body has mistakes, all of them named.
-    InvalidBody(Vec<Mistake>),
-    /// A part of the path or the query is wrong; the sentence says which and how.
+    /// The body has errors, all of them named.
+    InvalidBody(Vec<FieldError>),
+    /// A parameter of the path or the query, or a header, is invalid; the sentence says which and why.
     InvalidParameter(String),
-    /// The signed-in person belongs to no account.
+    /// The signed-in user belongs to no account.
     NoAccount,
-    /// Only an admin may do this.
+    /// The action requires an admin.
     AdminRequired,
-    /// The key is switched off.
+    /// The key is inactive.
     KeyInactive,
-    /// The key's time is over.
+    /// The key has expired.
     KeyExpired,
-    /// The key has not the permission that the route needs.
+    /// The key lacks the permission that the route requires.
     PermissionDenied(Permission),
-    /// The key does not reach what was asked for.
-    Scope(scope::Refusal),
-    /// There is no such thing in the caller's account.
+    /// The target is outside the key's scope.
+    Scope(ScopeError),
+    /// The account has no such resource.
     NotFound(&'static str),
-    /// A channel of this slug exists.
+    /// A channel with this slug exists.
     ChannelExists,
-    /// The keys of these names name the channel.
+    /// The keys with these names have the channel in their scope.
     ChannelInUse(Vec<KeyName>),
-    /// Another send of this name is being worked on.
-    SendInFlight {
-        /// Seconds until it is surely over.
+    /// A send with the same idempotency key is in progress.
+    IdempotencyInProgress {
+        /// Seconds until it has certainly ended.
         retry_after: i64,
     },
-    /// The name of the send was used for another one.
-    SendMismatch,
-    /// The key has changed since it was read.
+    /// The idempotency key was used for another send.
+    IdempotencyMismatch,
+    /// The key has changed since the client read it.
     PreconditionFailed,
-    /// Too many people change the same thing at once.
+    /// Concurrent edits won every attempt.
     EditConflict,
-    /// The plaintext has so many bytes.
+    /// The plaintext has more bytes than one encrypted push can carry.
     PushTooLarge(usize),
-    /// Channels that do not exist.
+    /// The account does not have these channels.
     UnknownChannel(Slugs),
-    /// A subscription would be in too many channels.
+    /// A subscription would be in more than this number of channels.
     TooManyChannels(usize),
-    /// The key was used as often as it may be.
+    /// A rate limit of the key is exhausted.
     RateLimited {
-        /// Seconds until it may be used again.
+        /// Seconds until the key may be used again.
         retry_after: i64,
     },
-    /// Our fault. The cause goes to the log and nowhere else.
+    /// A bug or a misconfiguration. The cause goes to the log only.
     Internal(Box<dyn Error + Send + Sync>),
-    /// A part that we need does not answer. The cause goes to the log and nowhere else.
+    /// A service does not respond. The cause goes to the log only.
     Unavailable(Box<dyn Error + Send + Sync>),
 }
 
-/// A problem's row: what is the same each time it occurs.
+/// The part of a problem that is the same for each occurrence.
 pub struct Row {
     /// The HTTP status.
     pub status: u16,
-    /// The stable code; the problem's type is its address.
+    /// The stable code, which the problem's type ends with.
     pub code: &'static str,
-    /// What it is, in a few words.
+    /// The title.
     pub title: &'static str,
 }
 
 impl Problem {
-    /// What is the same each time this problem occurs.
+    /// The part that is the same for each occurrence.
     pub const fn row(&self) -> Row {
         let (status, code, title) = match self {
             Self::InvalidBody(_) => (400, "invalid_body", "The body is not valid"),
@@ -87,17 +91,15 @@ impl Problem {
             Self::KeyInactive => (403, "key_inactive", "The key is inactive"),
             Self::KeyExpired => (403, "key_expired", "The key has expired"),
             Self::PermissionDenied(_) => (403, "permission_denied", "Permission missing"),
-            Self::Scope(scope::Refusal::EmptyScope) => (403, "empty_scope", "The key reaches nobody"),
-            Self::Scope(scope::Refusal::Violation { .. }) => {
-                (403, "scope_violation", "Channel outside the key's scope")
-            }
+            Self::Scope(ScopeError::EmptyScope) => (403, "empty_scope", "The key reaches nobody"),
+            Self::Scope(ScopeError::OutOfScope { .. }) => (403, "scope_violation", "Channel outside the key's scope"),
             Self::NotFound(_) => (404, "not_found", "Not found"),
             Self::ChannelExists => (409, "channel_exists", "The channel exists"),
             Self::ChannelInUse(_) => (409, "channel_in_use", "The channel is in use"),
             Self::EditConflict => (409, "edit_conflict", "Changed at the same time"),
-            Self::SendInFlight { .. } => (409, "idempotency_in_flight", "The same send is in flight"),
+            Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "The same send is in flight"),
             Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
-            Self::SendMismatch => (422, "idempotency_mismatch", "Another send of the same name"),
+            Self::IdempotencyMismatch => (422, "idempotency_mismatch", "Another send of the same name"),
             Self::PushTooLarge(_) => (413, "push_too_large", "The push is too large"),
             Self::UnknownChannel(_) => (422, "unknown_channel", "Unknown channel"),
             Self::TooManyChannels(_) => (422, "too_many_channels", "Too many channels"),
@@ -111,37 +113,39 @@ impl Problem {
     /// The sentence of this occurrence.
     pub fn detail(&self) -> String {
         match self {
-            Self::InvalidBody(mistakes) if mistakes.len() == 1 => "1 field is wrong".to_owned(),
-            Self::InvalidBody(mistakes) => format!("{} fields are wrong", mistakes.len()),
+            Self::InvalidBody(errors) if errors.len() == 1 => "1 field is wrong".to_owned(),
+            Self::InvalidBody(errors) => format!("{} fields are wrong", errors.len()),
             Self::InvalidParameter(sentence) => sentence.clone(),
-            Self::NoAccount => "You belong to no account; ask an admin of yours to add you".to_owned(),
+            Self::NoAccount => "You belong to no account; ask your administrator to add you to one".to_owned(),
             Self::AdminRequired => "Ask an admin of your account to do this".to_owned(),
-            Self::KeyInactive => "This key was switched off; an admin can switch it on again".to_owned(),
-            Self::KeyExpired => "The time of this key is over; an admin can extend it".to_owned(),
-            Self::PermissionDenied(needed) => format!("This key has not the permission {}", needed.name()),
-            Self::Scope(scope::Refusal::EmptyScope) => "This key is scoped to channels and has none".to_owned(),
-            Self::Scope(refusal @ scope::Refusal::Violation { .. }) => {
-                format!("This key may not send to: {}", refusal.refused())
+            Self::KeyInactive => "This key is inactive; an admin can activate it".to_owned(),
+            Self::KeyExpired => "This key has expired; an admin can set a later expiry".to_owned(),
+            Self::PermissionDenied(needed) => format!("This key lacks the permission {}", needed.name()),
+            Self::Scope(ScopeError::EmptyScope) => "This key is scoped to channels and has none".to_owned(),
+            Self::Scope(error @ ScopeError::OutOfScope { .. }) => {
+                format!("This key may not send to: {}", error.refused())
             }
             Self::NotFound(thing) => format!("There is no such {thing}"),
-            Self::ChannelExists => "A channel of this slug exists already".to_owned(),
+            Self::ChannelExists => "A channel with this slug already exists".to_owned(),
             Self::ChannelInUse(names) => in_use(names),
-            Self::EditConflict => "Others are changing the same thing; try again".to_owned(),
-            Self::SendInFlight { .. } => "The first send with this Idempotency-Key is not answered yet".to_owned(),
-            Self::SendMismatch => {
-                "This Idempotency-Key was used for another body, or the key reached others then".to_owned()
+            Self::EditConflict => "Concurrent changes to the same resource; try again".to_owned(),
+            Self::IdempotencyInProgress { .. } => "A send with this Idempotency-Key is still in progress".to_owned(),
+            Self::IdempotencyMismatch => {
+                "This Idempotency-Key was used with another body or another audience".to_owned()
             }
-            Self::PreconditionFailed => "The key is not what If-Match names; read it again".to_owned(),
-            Self::PushTooLarge(bytes) => format!("The push has {bytes} bytes; at most {MOST_BYTES} can be encrypted"),
-            Self::UnknownChannel(slugs) => format!("There is no channel: {}", in_words(slugs)),
-            Self::TooManyChannels(most) => format!("A subscription can be in at most {most} channels"),
+            Self::PreconditionFailed => "The key has changed since the revision in If-Match; read it again".to_owned(),
+            Self::PushTooLarge(bytes) => {
+                format!("The push has {bytes} bytes; the maximum is {MAX_PLAINTEXT_BYTES}")
+            }
+            Self::UnknownChannel(slugs) => format!("There is no channel: {}", join_slugs(slugs)),
+            Self::TooManyChannels(max) => format!("A subscription can be in at most {max} channels"),
             Self::RateLimited { retry_after } => format!("Try again in {retry_after} seconds"),
-            Self::Internal(_) => "The fault is on our side".to_owned(),
+            Self::Internal(_) => "The server failed; report the request_id".to_owned(),
             Self::Unavailable(_) => "Try again in a moment".to_owned(),
         }
     }
 
-    /// The body, for the request of this id.
+    /// The body, for the request with this id.
     pub fn body(&self, request_id: &str) -> String {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -152,15 +156,15 @@ impl Problem {
             detail: String,
             request_id: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
-            errors: Option<&'a [Mistake]>,
+            errors: Option<&'a [FieldError]>,
             #[serde(skip_serializing_if = "Option::is_none")]
             refused: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             allowed: Option<String>,
         }
         let Row { status, code, title } = self.row();
-        let violation = match self {
-            Self::Scope(refusal @ scope::Refusal::Violation { .. }) => Some(refusal),
+        let out_of_scope = match self {
+            Self::Scope(error @ ScopeError::OutOfScope { .. }) => Some(error),
             _ => None,
         };
         let body = Body {
@@ -170,24 +174,24 @@ impl Problem {
             code,
             detail: self.detail(),
             request_id,
-            errors: if let Self::InvalidBody(mistakes) = self { Some(mistakes) } else { None },
-            refused: violation.map(scope::Refusal::refused),
-            allowed: violation.map(scope::Refusal::allowed),
+            errors: if let Self::InvalidBody(errors) = self { Some(errors) } else { None },
+            refused: out_of_scope.map(ScopeError::refused),
+            allowed: out_of_scope.map(ScopeError::allowed),
         };
 
         serde_json::to_string(&body).unwrap_or_else(|_| unreachable!("strings and numbers serialize"))
     }
 
-    /// Seconds after which it is worth trying again.
+    /// Seconds after which the client should try again.
     pub const fn retry_after(&self) -> Option<i64> {
         match self {
-            Self::RateLimited { retry_after } | Self::SendInFlight { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::IdempotencyInProgress { retry_after } => Some(*retry_after),
             Self::Unavailable(_) => Some(1),
             _ => None,
         }
     }
 
-    /// What the log is told of a failure on our side.
+    /// The cause of a 5xx, for the log.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
         match self {
             Self::Internal(cause) | Self::Unavailable(cause) => Some(cause.as_ref()),
@@ -195,49 +199,50 @@ impl Problem {
         }
     }
 
-    /// What a key's refusal is to whoever is refused. Who has not the secret learns nothing of the key.
-    pub fn refused(refusal: Refusal) -> Option<Self> {
-        match refusal {
-            Refusal::WrongSecret => None,
-            Refusal::Inactive => Some(Self::KeyInactive),
-            Refusal::Expired => Some(Self::KeyExpired),
-            Refusal::PermissionDenied(permission) => Some(Self::PermissionDenied(permission)),
-            Refusal::Scope(refusal) => Some(Self::Scope(refusal)),
-            Refusal::RateLimited { retry_after } => Some(Self::RateLimited { retry_after }),
+    /// The problem of a denial; `None` for a wrong secret, whose sender must learn nothing about the key.
+    pub fn from_denial(denial: Denial) -> Option<Self> {
+        match denial {
+            Denial::WrongSecret => None,
+            Denial::Inactive => Some(Self::KeyInactive),
+            Denial::Expired => Some(Self::KeyExpired),
+            Denial::PermissionDenied(permission) => Some(Self::PermissionDenied(permission)),
+            Denial::Scope(error) => Some(Self::Scope(error)),
+            Denial::RateLimited { retry_after } => Some(Self::RateLimited { retry_after }),
         }
     }
 
-    /// A failure on our side that is only a sentence.
+    /// An internal error that only has a sentence.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
     }
 }
 
-/// A problem names at most so many keys.
-const MOST_NAMED: usize = 10;
+/// The maximum number of keys that one problem lists.
+const MAX_LISTED: usize = 10;
 
 fn in_use(names: &[KeyName]) -> String {
     if let [only] = names {
-        return format!("1 key names this channel: {}; take it out of its scope first", only.as_str());
+        return format!("1 key has this channel in its scope: {}; remove it from the scope first", only.as_str());
     }
-    let first: Vec<&str> = names.iter().take(MOST_NAMED).map(KeyName::as_str).collect();
-    let more = match names.len().saturating_sub(MOST_NAMED) {
+    let first: Vec<&str> = names.iter().take(MAX_LISTED).map(KeyName::as_str).collect();
+    let more = match names.len().saturating_sub(MAX_LISTED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let first = first.join(", ");
-    format!("{} keys name this channel: {first}{more}; take it out of their scopes first", names.len())
+    format!("{} keys have this channel in their scope: {first}{more}; remove it from their scopes first", names.len())
 }
 
-impl From<Vec<Mistake>> for Problem {
-    fn from(mistakes: Vec<Mistake>) -> Self {
-        Self::InvalidBody(mistakes)
+impl From<Vec<FieldError>> for Problem {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::InvalidBody(errors)
     }
 }
 
-/// A flawed field has its mistake noted, and `Fields::finish` says it first; this keeps a forgotten `finish` a refusal.
-impl From<Flawed> for Problem {
-    fn from(Flawed: Flawed) -> Self {
+/// The error of an invalid field is recorded, and `JsonBody::finish` returns it first. This keeps a forgotten `finish` a
+/// 400.
+impl From<InvalidField> for Problem {
+    fn from(InvalidField: InvalidField) -> Self {
         Self::InvalidBody(Vec::new())
     }
 }

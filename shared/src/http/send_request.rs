@@ -1,49 +1,57 @@
-//! What a send asks for, every mistake of it named; and whom it would reach, for those who only ask.
+//! The body of a send, and its resolution: the audience that the key's scope allows, and the size.
 
+use super::json_body::{InvalidField, JsonBody, boolean, integer, object, parsed, string};
+use super::problem::Problem;
+use super::request::{Extract as _, Request};
+use crate::domain::account::Account;
+use crate::domain::audience::Audience;
 use crate::domain::channel::{Slug, Slugs};
-use crate::domain::key::MOST_CHANNELS;
-use crate::domain::push::{Action, Content, Topic, Ttl, Urgency};
-use crate::http::Request;
-use crate::http::json_body::{Fields, Flawed, any_object, any_text, flag, text, whole};
-use crate::http::problem::Problem;
+use crate::domain::id::PushId;
+use crate::domain::key::MAX_CHANNELS;
+use crate::domain::notification::{
+    MAX_PLAINTEXT_BYTES, Notification, NotificationAction, Topic, Ttl, Urgency, plaintext,
+};
+use crate::domain::scope::{self, AllowedTarget, Scope};
+use crate::store::Store;
 
-/// A send as it is asked for.
-pub struct Wish {
+/// A send, as the request describes it.
+pub struct SendRequest {
     /// What it says.
-    pub content: Content,
-    /// The channels that it names, in its path or its body; `None` if it names none.
-    pub requested: Option<Slugs>,
-    /// How long a push service keeps it.
+    pub notification: Notification,
+    /// The channels that the path or the body names; `None` if neither does.
+    pub channels: Option<Slugs>,
+    /// How long delivery is tried.
     pub ttl: Ttl,
-    /// How urgent it is.
+    /// Its urgency.
     pub urgency: Urgency,
-    /// What it replaces.
+    /// Its topic.
     pub topic: Option<Topic>,
-    /// Whether it is only asked what would happen.
+    /// Whether to return a preview instead of sending.
     pub dry_run: bool,
 }
 
-impl Wish {
-    /// Reads the request. On the route that names a channel, `target` is no field.
-    pub fn read(request: &Request) -> Result<Self, Problem> {
-        let in_path = request.path_text("channel").map(|slug| Slug::try_from(slug.to_owned()));
-        let in_path =
-            in_path.transpose().map_err(|e| Problem::InvalidParameter(format!("The channel in the path {e}")))?;
-        let mut fields = request.fields()?;
-        let content = content(&mut fields);
-        let requested = match in_path {
+impl SendRequest {
+    /// Parses the request. On the route with a channel in its path, the body has no `target`.
+    pub fn parse(request: &Request) -> Result<Self, Problem> {
+        let in_path = request.raw_path_param("channel").map(|slug| Slug::try_from(slug.to_owned()));
+        let in_path = in_path
+            .transpose()
+            .map_err(|error| Problem::InvalidParameter(format!("The channel in the path {error}")))?;
+        let mut body = request.json_body()?;
+        let notification = notification(&mut body);
+        let channels = match in_path {
             Some(slug) => Ok(Some(Slugs::from([slug]))),
-            None => fields.object("target", target),
+            None => body.object("target", target),
         };
-        let ttl = fields.optional("ttl", whole);
-        let urgency = fields.optional("urgency", text);
-        let topic = fields.optional("topic", text);
-        let dry_run = fields.optional("dry_run", flag);
-        fields.finish()?;
+        let ttl = body.optional("ttl", integer);
+        let urgency = body.optional("urgency", parsed);
+        let topic = body.optional("topic", parsed);
+        let dry_run = body.optional("dry_run", boolean);
+        body.finish()?;
 
         Ok(Self {
-            content: content?,
-            requested: requested?,
+            notification: notification?,
+            channels: channels?,
             ttl: ttl?.unwrap_or_default(),
             urgency: urgency?.unwrap_or_default(),
             topic: topic?,
@@ -52,17 +60,17 @@ impl Wish {
     }
 }
 
-fn content(fields: &mut Fields) -> Result<Content, Flawed> {
-    let title = fields.required("title", text);
-    let message = fields.optional("message", any_text);
-    let url = fields.optional("url", text);
-    let icon = fields.optional("icon", text);
-    let image = fields.optional("image", text);
-    let badge = fields.optional("badge", text);
-    let actions = fields.objects("actions", 0..=2, action);
-    let data = fields.optional("data", any_object);
+fn notification(body: &mut JsonBody) -> Result<Notification, InvalidField> {
+    let title = body.required("title", parsed);
+    let message = body.optional("message", string);
+    let url = body.optional("url", parsed);
+    let icon = body.optional("icon", parsed);
+    let image = body.optional("image", parsed);
+    let badge = body.optional("badge", parsed);
+    let actions = body.objects("actions", 0..=2, action);
+    let data = body.optional("data", object);
 
-    Ok(Content {
+    Ok(Notification {
         title: title?,
         message: message?,
         url: url?,
@@ -74,18 +82,57 @@ fn content(fields: &mut Fields) -> Result<Content, Flawed> {
     })
 }
 
-fn action(fields: &mut Fields) -> Result<Action, Flawed> {
-    let action = fields.required("action", text);
-    let title = fields.required("title", text);
-    let icon = fields.optional("icon", text);
+fn action(body: &mut JsonBody) -> Result<NotificationAction, InvalidField> {
+    let action = body.required("action", parsed);
+    let title = body.required("title", parsed);
+    let icon = body.optional("icon", parsed);
 
-    Ok(Action { action: action?, title: title?, icon: icon? })
+    Ok(NotificationAction { action: action?, title: title?, icon: icon? })
 }
 
-/// A target names at least one channel: nothing in it ever means everyone.
-fn target(fields: &mut Fields) -> Result<Slugs, Flawed> {
-    match fields.list("channels", 1..=MOST_CHANNELS, text::<Slug>)? {
+/// A target names at least one channel: no form of it means every recipient.
+fn target(body: &mut JsonBody) -> Result<Slugs, InvalidField> {
+    match body.list("channels", 1..=MAX_CHANNELS, parsed::<Slug>)? {
         Some(slugs) => Ok(slugs.into_iter().collect()),
-        None => Err(fields.flaw("channels", "is required")),
+        None => Err(body.reject("channels", "is required")),
+    }
+}
+
+/// A send that the key's scope allows.
+pub struct ResolvedSend {
+    /// Its recipients.
+    pub audience: Audience,
+    /// The name of the rule that decided.
+    pub rule: &'static str,
+    /// The plaintext's size in bytes.
+    pub bytes: usize,
+}
+
+impl ResolvedSend {
+    /// Resolves the requested channels within a key's scope, and checks the size. Only a key with the scope `all` learns
+    /// which channels do not exist.
+    pub async fn resolve(
+        store: &Store,
+        account: &Account,
+        scope: &Scope,
+        request: &SendRequest,
+        id: &PushId,
+    ) -> Result<Self, Problem> {
+        let allowed = scope::decide(scope, request.channels.as_ref()).map_err(Problem::Scope)?;
+        let rule = allowed.rule();
+        let audience = match allowed {
+            AllowedTarget::Everyone => Audience::All,
+            AllowedTarget::Assigned { channels, .. } => Audience::Channels(channels),
+            AllowedTarget::Requested(slugs) => {
+                let channels = store.resolve(account, &slugs).await?;
+                Audience::Channels(channels.map_err(Problem::UnknownChannel)?)
+            }
+        };
+        let bytes = plaintext(id, &request.notification).len();
+        if bytes > MAX_PLAINTEXT_BYTES {
+            return Err(Problem::PushTooLarge(bytes));
+        }
+
+        Ok(Self { audience, rule, bytes })
     }
 }

@@ -1,74 +1,78 @@
-//! Runs a handler on a Lambda event: the one place where a refusal becomes an answer, and where what happened is logged.
+//! Runs a handler on a proxy event: the only place where a problem becomes a response, and where the outcome is logged.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Reply, Request, chain, cross_origin, rate_limits};
+use super::problem::Problem;
+use super::request::{Extract as _, Request, from_event};
+use super::response::{self, Response, ResponseExt as _};
+use super::{headers, problem};
 use crate::config::Config;
-use crate::domain::push::PushId;
-use crate::http::problem::Problem;
-use crate::log::event::{Counts, Event, millis};
+use crate::domain::id::PushId;
+use crate::error::error_chain;
+use crate::log::event::{LogEvent, MetricCounts, millis};
 
-/// What refused nothing.
+/// The outcome of a request without a problem.
 const OK: &str = "ok";
 
-/// Who asks, as far as the authorizer says it: a key or a person of an account.
+/// The principal of a request, as the authorizer's context names it.
 #[derive(Clone, Copy)]
-struct Asking<'a> {
+struct Principal<'a> {
     account: Option<&'a str>,
     key: Option<&'a str>,
-    person: Option<&'a str>,
+    user: Option<&'a str>,
 }
 
-impl<'a> Asking<'a> {
-    fn of(authorizer: &'a Map<String, Value>) -> Self {
-        let text = |map: &'a Map<String, Value>, name: &str| map.get(name).and_then(Value::as_str);
-        match authorizer.get("claims") {
-            Some(Value::Object(claims)) => {
-                Self { account: text(claims, "custom:account"), key: None, person: text(claims, "sub") }
+impl<'a> Principal<'a> {
+    fn from_context(context: &'a HashMap<String, Value>) -> Self {
+        let text = |name: &str| context.get(name).and_then(Value::as_str);
+        match context.get("claims").and_then(Value::as_object) {
+            Some(claims) => {
+                let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+                Self { account: claim("custom:account"), key: None, user: claim("sub") }
             }
-            _ => Self { account: text(authorizer, "account"), key: text(authorizer, "key_id"), person: None },
+            None => Self { account: text("account"), key: text("key_id"), user: None },
         }
     }
 }
 
-/// Answers an event with what the handler says, and writes one line of it into the log.
-pub async fn serve<F>(event: Value, config: &Config, handler: impl FnOnce(Request) -> F) -> Value
-where
-    F: Future<Output = Result<Reply, Problem>>,
-{
+/// Answers an event with the handler's response, and writes one line to the log.
+pub async fn serve(
+    event: Value,
+    config: &Config,
+    handler: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
+) -> Value {
     let started = Instant::now();
-    let request = Request::from_event(event);
-    let (id, resource, authorizer) = (request.id.clone(), request.resource.clone(), request.authorizer.clone());
-    let rate_limits = rate_limits(&request);
+    let request = from_event(event);
 
-    // Boxed, or the compiler gives up on the layout of so many nested futures.
-    let result = Box::pin(handler(request)).await;
+    // Boxed, because the compiler cannot lay out the nested futures otherwise.
+    let result = Box::pin(handler(&request)).await;
 
-    let refusal = result.as_ref().err();
-    let outcome = refusal.map_or(OK, |problem| problem.row().code);
-    let cause = refusal.and_then(Problem::cause).map(|cause| chain(cause));
-    let mut reply = result.unwrap_or_else(|problem| Reply::refusal(&problem, &id));
-    for (name, value) in cross_origin(&resource, config).into_iter().chain(rate_limits) {
-        reply = reply.header(name, value);
+    let problem = result.as_ref().err();
+    let outcome = problem.map_or(OK, |problem| problem.row().code);
+    let cause = problem.and_then(problem::Problem::cause).map(|cause| error_chain(cause));
+    let mut response = result.unwrap_or_else(|problem| response::from_problem(&problem, request.request_id()));
+    for (name, value) in headers::cors(request.route(), config).into_iter().chain(headers::rate_limits(&request)) {
+        response = response.with_header(name, &value);
     }
-    let asking = Asking::of(&authorizer);
-    let answered = Event {
-        request_id: Some(&id),
-        account: asking.account,
-        key_id: asking.key,
-        person: asking.person,
-        resource: Some(&resource),
-        push: reply.push.as_ref().map(PushId::as_str),
-        status: Some(reply.status),
+    let principal = Principal::from_context(request.authorizer());
+    let answered = LogEvent {
+        request_id: Some(request.request_id()),
+        account: principal.account,
+        key_id: principal.key,
+        user: principal.user,
+        resource: Some(request.route()),
+        push: response.push_id().map(PushId::as_str),
+        status: Some(response.status().as_u16()),
         outcome,
         cause,
         millis: millis(started.elapsed()),
-        counts: if outcome == OK { Counts::default() } else { Counts::refused() },
-        ..Event::default()
+        counts: if outcome == OK { MetricCounts::default() } else { MetricCounts::problem() },
+        ..LogEvent::default()
     };
     answered.write("answered");
 
-    reply.into_event()
+    response::into_event(response)
 }

@@ -1,19 +1,22 @@
-//! Things as the API shows them. What is not named here is never shown.
+//! The JSON of resources in responses. A field that is not here is never shown.
 
 use serde::Serialize;
 
-use crate::domain::account::Author;
+use crate::domain::account::Actor;
+use crate::domain::audience::Audience;
 use crate::domain::channel::{Channel, Slug};
-use crate::domain::history::{Action, Changes, Event};
-use crate::domain::key::{DAYS_OF_USAGE, Key, KeyId, KeyName, Limits, Status};
+use crate::domain::history::{Action, AuditEvent, Changes};
+use crate::domain::id::{KeyId, PushId};
+use crate::domain::key::{Key, KeyName, Status};
+use crate::domain::limits::{DAYS_OF_USAGE, Limits};
 use crate::domain::permission::Permissions;
-use crate::domain::push::{Counts, Progress, Push, PushId, ShownAudience};
+use crate::domain::push::{DeliveryCounts, Push, PushStatus};
 use crate::domain::secret::Secret;
 use crate::domain::time::{Timestamp, date};
 
-/// A key without its secret.
+/// A key, without its secret.
 #[derive(Serialize)]
-pub struct ShownKey<'a> {
+pub struct KeyView<'a> {
     id: &'a KeyId,
     name: &'a KeyName,
     hint: &'a str,
@@ -24,30 +27,30 @@ pub struct ShownKey<'a> {
     expires_at: Option<Timestamp>,
     limits: Limits,
     created_at: Timestamp,
-    created_by: &'a Author,
+    created_by: &'a Actor,
     updated_at: Timestamp,
     last_used_at: Option<Timestamp>,
-    usage: ShownUsage,
-    rotation: Option<ShownRotation<'a>>,
+    usage: UsageView,
+    rotation: Option<RotationView<'a>>,
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the API's own words")]
-struct ShownRotation<'a> {
+#[expect(clippy::struct_field_names, reason = "names of the API")]
+struct RotationView<'a> {
     old_hint: &'a str,
     old_valid_until: Timestamp,
     old_last_used_at: Option<Timestamp>,
 }
 
-/// A key with its secret, for the one answer that shows it.
+/// A key with its secret, for the one response that shows it.
 #[derive(Serialize)]
-pub struct Issued<'a> {
+pub struct KeyWithSecret<'a> {
     secret: &'a str,
-    key: ShownKey<'a>,
+    key: KeyView<'a>,
 }
 
 #[derive(Serialize)]
-struct ShownUsage {
+struct UsageView {
     total: u64,
     days: Vec<DayOfUsage>,
 }
@@ -58,12 +61,12 @@ struct DayOfUsage {
     count: u64,
 }
 
-/// A key as it is shown now: its usage ends with today.
-pub fn key(key: &Key, now: Timestamp) -> ShownKey<'_> {
+/// The view of a key, whose usage ends with today.
+pub fn key(key: &Key, now: Timestamp) -> KeyView<'_> {
     let used = |day: i64| DayOfUsage { date: date(day), count: key.usage.days.get(&day).copied().unwrap_or(0) };
     let days = (0..DAYS_OF_USAGE).map(|ago| used(now.day() - ago)).collect();
 
-    ShownKey {
+    KeyView {
         id: &key.id,
         name: &key.name,
         hint: &key.hint,
@@ -77,46 +80,46 @@ pub fn key(key: &Key, now: Timestamp) -> ShownKey<'_> {
         created_by: &key.created_by,
         updated_at: key.updated_at,
         last_used_at: key.last_used_at,
-        usage: ShownUsage { total: key.usage.total, days },
-        rotation: key.rotation(now).map(|old| ShownRotation {
-            old_hint: &old.hint,
-            old_valid_until: old.valid_until,
-            old_last_used_at: old.last_used_at,
+        usage: UsageView { total: key.usage.total, days },
+        rotation: key.active_previous_secret(now).map(|previous| RotationView {
+            old_hint: &previous.hint,
+            old_valid_until: previous.valid_until,
+            old_last_used_at: previous.last_used_at,
         }),
     }
 }
 
-/// A key that was just given this secret.
-pub fn issued<'a>(secret: &'a Secret, key: &'a Key, now: Timestamp) -> Issued<'a> {
-    Issued { secret: secret.expose(), key: self::key(key, now) }
+/// The view of a key that was just given this secret.
+pub fn with_secret<'a>(secret: &'a Secret, key: &'a Key, now: Timestamp) -> KeyWithSecret<'a> {
+    KeyWithSecret { secret: secret.expose(), key: self::key(key, now) }
 }
 
-/// One thing that happened to a key.
+/// An audit event.
 #[derive(Serialize)]
-pub struct ShownEvent<'a> {
+pub struct AuditEventView<'a> {
     at: Timestamp,
-    by: &'a Author,
+    by: &'a Actor,
     action: Action,
     changes: &'a Changes,
 }
 
-/// An event as it is shown.
-pub fn event(event: &Event) -> ShownEvent<'_> {
-    ShownEvent { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
+/// The view of an audit event.
+pub fn event(event: &AuditEvent) -> AuditEventView<'_> {
+    AuditEventView { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
 }
 
 /// A channel.
 #[derive(Serialize)]
-pub struct ShownChannel<'a> {
+pub struct ChannelView<'a> {
     slug: &'a Slug,
     created_at: Timestamp,
-    created_by: &'a Author,
+    created_by: &'a Actor,
     subscriptions: u64,
 }
 
-/// A channel as it is shown; its id is nobody's business.
-pub fn channel(channel: &Channel) -> ShownChannel<'_> {
-    ShownChannel {
+/// The view of a channel; its id is internal.
+pub fn channel(channel: &Channel) -> ChannelView<'_> {
+    ChannelView {
         slug: &channel.slug,
         created_at: channel.created_at,
         created_by: &channel.created_by,
@@ -124,25 +127,47 @@ pub fn channel(channel: &Channel) -> ShownChannel<'_> {
     }
 }
 
-/// A push and what became of it.
+/// A push and its results.
 #[derive(Serialize)]
-pub struct ShownPush<'a> {
+pub struct PushView<'a> {
     id: &'a PushId,
-    status: Progress,
-    audience: ShownAudience<'a>,
+    status: PushStatus,
+    audience: AudienceView<'a>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
-    counts: Counts,
+    counts: DeliveryCounts,
 }
 
-/// A push as it is shown, without its content.
-pub fn push(push: &Push) -> ShownPush<'_> {
-    ShownPush {
+/// The view of a push, without its notification.
+pub fn push(push: &Push) -> PushView<'_> {
+    PushView {
         id: &push.id,
-        status: push.progress,
-        audience: push.audience.shown(),
+        status: push.status,
+        audience: audience(&push.audience),
         created_at: push.created_at,
         finished_at: push.finished_at,
         counts: push.counts,
+    }
+}
+
+/// An audience.
+#[derive(Serialize)]
+pub struct AudienceView<'a> {
+    all: bool,
+    channels: Vec<&'a Slug>,
+}
+
+impl AudienceView<'_> {
+    /// The audience of a denied send.
+    pub const fn empty() -> Self {
+        Self { all: false, channels: Vec::new() }
+    }
+}
+
+/// The view of an audience.
+pub fn audience(audience: &Audience) -> AudienceView<'_> {
+    match audience {
+        Audience::All => AudienceView { all: true, channels: Vec::new() },
+        Audience::Channels(channels) => AudienceView { all: false, channels: channels.keys().collect() },
     }
 }

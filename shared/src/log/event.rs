@@ -1,87 +1,87 @@
-//! One event is one line of the log, with the same names for the same things in every function. What it counts is a metric
-//! of CloudWatch, which takes it from that line.
+//! Log events: one line each, with the same field names in every function. CloudWatch takes the metrics from the line.
 
 use std::time::Duration;
 
-use crate::log::EVENT;
+/// The target of events. They are written at any level, because metrics are taken from them.
+pub const EVENT_TARGET: &str = "event";
 
-/// What happened. A part that is `None` is not written.
+/// One event. A field that is `None` is not written.
 #[derive(Clone, Default)]
-pub struct Event<'a> {
-    /// The gateway's id of the request that led to it.
+pub struct LogEvent<'a> {
+    /// API Gateway's id of the request that caused it.
     pub request_id: Option<&'a str>,
-    /// Whose data it was about.
+    /// The account.
     pub account: Option<&'a str>,
-    /// The key that asked for it.
+    /// The key that made the request.
     pub key_id: Option<&'a str>,
-    /// The person who asked for it: the subject of the token.
-    pub person: Option<&'a str>,
-    /// The route's path, as the API describes it.
+    /// The user who made the request: the subject of the token.
+    pub user: Option<&'a str>,
+    /// The route's path in the API.
     pub resource: Option<&'a str>,
-    /// The push that it was about.
+    /// The push.
     pub push: Option<&'a str>,
     /// The page of the push's audience.
     pub page: Option<u32>,
-    /// 0 for the whole page; above, for those who were tried before.
+    /// The delivery attempt: 0 for the whole page, above for retries.
     pub attempt: Option<u32>,
-    /// The push service's host. Its path is the subscriber's own secret and is never written.
+    /// The push service's host. The path of an endpoint is the subscriber's secret and is never written.
     pub host: Option<&'a str>,
-    /// The HTTP status that was answered.
+    /// The HTTP status of the response.
     pub status: Option<u16>,
-    /// So many times the same.
+    /// The number of identical results that the line stands for.
     pub times: Option<u64>,
-    /// How it ended, in one word of a closed set: a problem's code, if it is one.
+    /// The outcome, one of a closed set: a problem's code, if there is a problem.
     pub outcome: &'static str,
-    /// What is behind a failure on our side.
+    /// The cause of a failure on the server's side.
     pub cause: Option<String>,
-    /// How long it took.
+    /// The duration.
     pub millis: u64,
-    /// What it counts.
-    pub counts: Counts,
+    /// The metrics.
+    pub counts: MetricCounts,
 }
 
-/// What one event adds to the metrics. A part that is `None` is no measurement.
+/// What one event adds to the metrics. `None` is no measurement.
 #[derive(Clone, Copy, Default)]
-pub struct Counts {
-    /// Requests that the authorizer let through and counted.
-    pub authorised: Option<u64>,
-    /// Requests that were answered with a problem; the event's outcome is its code.
-    pub refused: Option<u64>,
-    /// Requests that the authorizer could not judge, because the store did not answer.
-    pub undecided: Option<u64>,
-    /// Of those, the ones that may have been counted.
+pub struct MetricCounts {
+    /// Requests that the authorizer allowed and counted.
+    pub authorized: Option<u64>,
+    /// Requests that ended in a problem; the event's outcome is its code.
+    pub problems: Option<u64>,
+    /// Requests that the authorizer could not evaluate, because the store did not respond.
+    pub authorizer_unavailable: Option<u64>,
+    /// Of those, requests that may have been counted.
     pub ambiguous: Option<u64>,
-    /// Recipients whose push service took the push.
+    /// Recipients whose push service accepted the push.
     pub delivered: Option<u64>,
-    /// Recipients who are no more.
+    /// Recipients whose subscription no longer exists.
     pub gone: Option<u64>,
-    /// Recipients who will not get the push.
+    /// Recipients that were given up.
     pub failed: Option<u64>,
-    /// Of those, the ones whose push service accepts none of our signatures.
-    pub signature_refused: Option<u64>,
-    /// Recipients who are tried again.
+    /// Of those, recipients whose push service accepts none of our signatures.
+    pub signature_rejected: Option<u64>,
+    /// Recipients that are retried.
     pub retried: Option<u64>,
 }
 
-impl Counts {
-    /// A request that was answered with a problem.
-    pub fn refused() -> Self {
-        Self { refused: Some(1), ..Self::default() }
+impl MetricCounts {
+    /// One request that ended in a problem.
+    pub fn problem() -> Self {
+        Self { problems: Some(1), ..Self::default() }
     }
 }
 
-impl Event<'_> {
-    /// Writes the line, whatever the log's level. What happens is the message: `judged`, `answered`, `sent`.
+impl LogEvent<'_> {
+    /// Writes the line, at any log level. The message says what happened: `evaluated`, `answered`, `sent`.
     pub fn write(&self, message: &'static str) {
-        // The level stands in the code of a log line, not in a variable.
+        // The level of a log line is a constant of its call site, not a variable.
         macro_rules! write_at {
             ($level:ident) => {
                 tracing::$level!(
-                    target: EVENT,
+                    target: EVENT_TARGET,
                     request_id = self.request_id,
                     account = self.account,
                     key_id = self.key_id,
-                    person = self.person,
+                    user = self.user,
                     resource = self.resource,
                     push = self.push,
                     page = self.page,
@@ -92,14 +92,14 @@ impl Event<'_> {
                     outcome = self.outcome,
                     cause = self.cause,
                     millis = self.millis,
-                    Authorised = self.counts.authorised,
-                    Refused = self.counts.refused,
-                    Undecided = self.counts.undecided,
+                    Authorized = self.counts.authorized,
+                    Problems = self.counts.problems,
+                    AuthorizerUnavailable = self.counts.authorizer_unavailable,
                     Ambiguous = self.counts.ambiguous,
                     Delivered = self.counts.delivered,
                     Gone = self.counts.gone,
                     Failed = self.counts.failed,
-                    SignatureRefused = self.counts.signature_refused,
+                    SignatureRejected = self.counts.signature_rejected,
                     Retried = self.counts.retried,
                     "{message}"
                 )
@@ -113,7 +113,7 @@ impl Event<'_> {
     }
 }
 
-/// A length of time as events have it.
+/// A duration in the unit of events.
 pub fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

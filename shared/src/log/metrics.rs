@@ -1,25 +1,34 @@
-//! Metrics in CloudWatch's embedded metric format: an event's line says which of its members CloudWatch is to count. No
-//! account and no key is ever a dimension, so their number is bounded.
+//! Metrics in CloudWatch's embedded metric format: a log line says which of its fields CloudWatch counts. No account and
+//! no key is a dimension, so the number of metrics is bounded.
 
 use serde_json::json;
 
-use super::format::Members;
+use super::fields::JsonFields;
 use crate::domain::time::Timestamp;
 
-/// Where CloudWatch keeps our metrics.
+/// The namespace of our metrics in CloudWatch.
 pub const NAMESPACE: &str = "Pushgate";
 
-/// The members of an event that are metrics: all of them are counts.
-pub const METRICS: [&str; 9] =
-    ["Authorised", "Refused", "Undecided", "Ambiguous", "Delivered", "Gone", "Failed", "SignatureRefused", "Retried"];
+/// The fields of an event that are metrics, all of them counts.
+pub const METRICS: [&str; 9] = [
+    "Authorized",
+    "Problems",
+    "AuthorizerUnavailable",
+    "Ambiguous",
+    "Delivered",
+    "Gone",
+    "Failed",
+    "SignatureRejected",
+    "Retried",
+];
 
-/// The one that is also counted by its code.
-const BY_CODE: &str = "Refused";
+/// The metric that is also counted by problem code.
+const BY_CODE: &str = "Problems";
 
-/// Adds what CloudWatch reads, if the event counts something: the metrics of this stack, so that two in one account are
-/// apart, or of no stack if it has no name.
-pub(super) fn embed(members: &mut Members, stack: Option<&str>, now: Timestamp) {
-    let counted = METRICS.into_iter().filter(|metric| members.get(metric).is_some());
+/// Adds the metadata that CloudWatch reads, if the event counts something. The stack's name is a dimension, so that two
+/// stacks of one AWS account have separate metrics.
+pub(super) fn embed(fields: &mut JsonFields, stack: Option<&str>, now: Timestamp) {
+    let counted = METRICS.into_iter().filter(|metric| fields.get(metric).is_some());
     let (by_code, plain): (Vec<_>, Vec<_>) = counted.partition(|metric| *metric == BY_CODE);
     if plain.is_empty() && by_code.is_empty() {
         return;
@@ -36,10 +45,10 @@ pub(super) fn embed(members: &mut Members, stack: Option<&str>, now: Timestamp) 
     }
     if !by_code.is_empty() {
         directives.push(directive(by_code, &[base, &with_code]));
-        members.add("Code", members.get("outcome").cloned().unwrap_or_default());
+        fields.add("Code", fields.get("outcome").cloned().unwrap_or_default());
     }
     if let Some(stack) = stack {
-        members.add("Stack", stack);
+        fields.add("Stack", stack);
     }
-    members.add("_aws", json!({ "Timestamp": now.millis(), "CloudWatchMetrics": directives }));
+    fields.add("_aws", json!({ "Timestamp": now.millis(), "CloudWatchMetrics": directives }));
 }

@@ -1,13 +1,15 @@
-//! Whom a push reaches, page by page, in the order of the subscriptions' ids: the memberships of all its channels are
-//! merged, so that a subscription in several of them comes once, whatever changes between two pages.
+//! The recipients of a push, page by page, in the order of their ids: the memberships of all channels are merged, so that a
+//! subscription in several channels comes once, whatever changes between two pages.
 
 use std::collections::BTreeSet;
 
+use super::error::Error;
 use super::item::{Reader, text};
-use super::subscriptions::members_of;
-use super::{Error, Store, failed, page_limit};
+use super::page::one_more_than;
+use super::subscriptions::membership_partition;
+use super::tables::Store;
 use crate::domain::account::Account;
-use crate::domain::push::Audience;
+use crate::domain::audience::Audience;
 use crate::domain::subscription::SubscriptionId;
 
 /// One page of an audience.
@@ -15,42 +17,42 @@ use crate::domain::subscription::SubscriptionId;
 pub struct Recipients {
     /// The subscriptions, in the order of their ids.
     pub ids: Vec<SubscriptionId>,
-    /// Whether more follow after the last of them.
+    /// Whether another page follows.
     pub more: bool,
 }
 
 impl Store {
-    /// The first `most` subscriptions of an audience after this one.
+    /// The first `limit` subscriptions of an audience after `after`.
     pub async fn recipients(
         &self,
         account: &Account,
         audience: &Audience,
         after: Option<&SubscriptionId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Recipients, Error> {
         let partitions = match audience {
             Audience::All => vec![account.to_string()],
-            Audience::Channels(channels) => channels.values().map(|id| members_of(account, id)).collect(),
+            Audience::Channels(channels) => channels.values().map(|id| membership_partition(account, id)).collect(),
         };
         let mut ids = BTreeSet::new();
         for partition in partitions {
-            ids.extend(self.partition(&partition, after, most + 1).await?);
+            ids.extend(self.subscription_ids(&partition, after, limit + 1).await?);
         }
-        let more = ids.len() > most;
+        let more = ids.len() > limit;
 
-        Ok(Recipients { ids: ids.into_iter().take(most).collect(), more })
+        Ok(Recipients { ids: ids.into_iter().take(limit).collect(), more })
     }
 
-    /// The first `most` subscriptions of a partition after this one.
-    async fn partition(
+    /// The first `limit` subscriptions of a partition after `after`.
+    async fn subscription_ids(
         &self,
         partition: &str,
         after: Option<&SubscriptionId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<SubscriptionId>, Error> {
         let mut ids: Vec<SubscriptionId> = Vec::new();
         loop {
-            // An answer ends at 1 MB too, so what is missing is asked for again.
+            // A response also ends at 1 MB, so the rest is queried again.
             let after = ids.last().or(after);
             let mut query = self
                 .client
@@ -60,15 +62,15 @@ impl Store {
                 .expression_attribute_values(":pk", text(partition))
                 .projection_expression("sk")
                 .consistent_read(true)
-                .limit(page_limit(most - ids.len() - 1));
+                .limit(one_more_than(limit - ids.len() - 1));
             if let Some(id) = after {
                 query = query.expression_attribute_values(":sk", text(id.as_str()));
             }
-            let found = query.send().await.map_err(failed)?;
+            let found = query.send().await?;
             for item in found.items() {
-                ids.push(Reader::new("memberships", item).parsed("sk")?);
+                ids.push(Reader::new("subscriptions", item).parsed("sk")?);
             }
-            if ids.len() >= most || found.last_evaluated_key.is_none() {
+            if ids.len() >= limit || found.last_evaluated_key.is_none() {
                 return Ok(ids);
             }
         }

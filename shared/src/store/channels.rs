@@ -1,191 +1,177 @@
-//! Channels: made, looked up, listed and deleted.
+//! Channels: created, looked up, listed and deleted.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use std::collections::HashMap;
 
-use super::item::{Item, Reader, author, key, moment, number, text};
-use super::transaction::Transacted;
-use super::{Error, Store, built, failed, page_limit, patiently};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+
+use super::error::Error;
+use super::expression::Expression;
+use super::item::{Item, Reader, actor, number, primary_key, text, timestamp};
+use super::page::{Order, Page, PageQuery};
+use super::retry::retry_throttled;
+use super::tables::Store;
+use super::transaction::TransactionOutcome;
 use crate::domain::account::Account;
 use crate::domain::channel::{Channel, ChannelId, Channels, Slug, Slugs};
 
-const KIND: &str = "channels";
+const TABLE: &str = "channels";
 
-/// How the making of a channel ended.
+/// The outcome of the creation of a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Added {
-    /// It is there.
-    Done,
-    /// There is one of this slug.
+pub enum CreateOutcome {
+    /// Created.
+    Created,
+    /// A channel with this slug exists.
     Exists,
 }
 
-/// How the deletion of a channel ended.
+/// The outcome of the deletion of a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Removed {
-    /// It is gone.
-    Done,
-    /// There is none of this slug.
+pub enum DeleteOutcome {
+    /// Deleted.
+    Deleted,
+    /// No channel has this slug.
     Absent,
-    /// Keys name it.
+    /// A key has the channel in its scope.
     InUse,
 }
 
 impl Store {
-    /// Keeps a new channel, if there is none of its slug.
-    pub async fn add_channel(&self, account: &Account, channel: &Channel) -> Result<Added, Error> {
-        let put = Put::builder()
-            .table_name(&self.tables.channels)
-            .item("account", text(account.as_str()))
-            .item("slug", text(channel.slug.as_str()))
-            .item("id", text(channel.id.as_str()))
-            .item("created_at", moment(channel.created_at))
-            .item("created_by", author(&channel.created_by))
-            .item("subscriptions", number(channel.subscriptions))
-            .item("keys", number(0))
-            .condition_expression("attribute_not_exists(slug)")
-            .build()
-            .map_err(built)?;
-        match self.transact(vec![TransactWriteItem::builder().put(put).build()]).await {
-            Ok(Transacted::Done) => Ok(Added::Done),
-            Ok(Transacted::Refused(_)) => Ok(Added::Exists),
-            // Never answered: the channel itself tells.
+    /// Adds a channel, if no channel has its slug.
+    pub async fn add_channel(&self, account: &Account, channel: &Channel) -> Result<CreateOutcome, Error> {
+        let put = Expression::when("attribute_not_exists(slug)");
+        let put = put.transact_put(&self.tables.channels, to_item(account, channel))?;
+        match self.transact(vec![put]).await {
+            Ok(TransactionOutcome::Committed) => Ok(CreateOutcome::Created),
+            Ok(TransactionOutcome::ConditionFailed(_)) => Ok(CreateOutcome::Exists),
+            // No response: the channel itself tells.
             Err(error @ Error::Unavailable(_)) => {
-                let kept = self.existing(account, &Slugs::from([channel.slug.clone()])).await?;
-                if kept.get(&channel.slug) == Some(&channel.id) { Ok(Added::Done) } else { Err(error) }
+                let existing = self.existing(account, &Slugs::from([channel.slug.clone()])).await?;
+                if existing.get(&channel.slug) == Some(&channel.id) { Ok(CreateOutcome::Created) } else { Err(error) }
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The account's channels by slug, so many at most, those after `after`; and whether more follow.
+    /// A page of the account's channels by slug, those after `after`.
     pub async fn channels(
         &self,
         account: &Account,
         after: Option<&Slug>,
-        most: usize,
-    ) -> Result<(Vec<Channel>, bool), Error> {
-        let condition = if after.is_some() { "account = :account AND slug > :slug" } else { "account = :account" };
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.tables.channels)
-            .key_condition_expression(condition)
-            .expression_attribute_values(":account", text(account.as_str()))
-            .consistent_read(true)
-            .limit(page_limit(most));
-        if let Some(slug) = after {
-            query = query.expression_attribute_values(":slug", text(slug.as_str()));
-        }
-        let found = query.send().await.map_err(failed)?;
-        let mut channels = found.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
-        let more = channels.len() > most || found.last_evaluated_key.is_some();
-        channels.truncate(most);
-
-        Ok((channels, more))
+        limit: usize,
+    ) -> Result<Page<Channel>, Error> {
+        let page = PageQuery {
+            partition: ("account", account.as_str()),
+            sort: ("slug", after.map(Slug::as_str)),
+            order: Order::Ascending,
+            limit,
+        };
+        page.send(self.client.query().table_name(&self.tables.channels), from_item, |_| true).await
     }
 
-    /// These channels with their ids, or those among them that do not exist.
+    /// These channels with their ids, or the slugs that do not exist.
     pub async fn resolve(&self, account: &Account, slugs: &Slugs) -> Result<Result<Channels, Slugs>, Error> {
-        let found = self.existing(account, slugs).await?;
-        let unknown: Slugs = slugs.iter().filter(|slug| !found.contains_key(slug)).cloned().collect();
+        let existing = self.existing(account, slugs).await?;
+        let unknown: Slugs = slugs.iter().filter(|slug| !existing.contains_key(slug)).cloned().collect();
 
-        Ok(if unknown.is_empty() { Ok(found) } else { Err(unknown) })
+        Ok(if unknown.is_empty() { Ok(existing) } else { Err(unknown) })
     }
 
-    /// Those of these channels that exist, with their ids.
+    /// The existing ones of these channels, with their ids.
     pub(super) async fn existing(&self, account: &Account, slugs: &Slugs) -> Result<Channels, Error> {
-        let wanted = slugs.iter().map(|slug| key(("account", account.as_str()), ("slug", slug.as_str()))).collect();
-        let items = self.batch_get(&self.tables.channels, wanted).await?;
+        let keys = slugs.iter().map(|slug| item_key(account, slug)).collect();
+        let items = self.batch_get(&self.tables.channels, keys).await?;
         items.iter().map(|item| from_item(item).map(|channel| (channel.slug, channel.id))).collect()
     }
 
-    /// Deletes a channel that no key names. Its memberships hang on its id, which nothing names any more.
-    pub async fn delete_channel(&self, account: &Account, slug: &Slug) -> Result<Removed, Error> {
+    /// Deletes a channel that no key has in its scope. Its memberships refer to its id, which nothing refers to any longer.
+    pub async fn delete_channel(&self, account: &Account, slug: &Slug) -> Result<DeleteOutcome, Error> {
         loop {
-            let delete = Delete::builder()
-                .table_name(&self.tables.channels)
-                .key("account", text(account.as_str()))
-                .key("slug", text(slug.as_str()))
-                .condition_expression("attribute_exists(slug) AND #keys = :zero")
-                .expression_attribute_names("#keys", "keys")
-                .expression_attribute_values(":zero", number(0))
-                .build()
-                .map_err(built)?;
-            let unanswered = match self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await {
-                Ok(Transacted::Done) => return Ok(Removed::Done),
-                Ok(Transacted::Refused(_)) => None,
+            let delete = Expression::when("attribute_exists(slug)")
+                .and("#keys = :zero")
+                .name("#keys", "keys")
+                .value(":zero", number(0))
+                .transact_delete(&self.tables.channels, item_key(account, slug))?;
+            let no_response = match self.transact(vec![delete]).await {
+                Ok(TransactionOutcome::Committed) => return Ok(DeleteOutcome::Deleted),
+                Ok(TransactionOutcome::ConditionFailed(_)) => None,
                 Err(error @ Error::Unavailable(_)) => Some(error),
                 Err(error) => return Err(error),
             };
-            let named = key(("account", account.as_str()), ("slug", slug.as_str()));
-            let item = match (self.get(&self.tables.channels, named).await?, unanswered) {
+            let item = match (self.get(&self.tables.channels, item_key(account, slug)).await?, no_response) {
                 (Some(_), Some(error)) => return Err(error),
-                // Never answered, and it is gone.
-                (None, Some(_)) => return Ok(Removed::Done),
-                (None, None) => return Ok(Removed::Absent),
+                (None, Some(_)) => return Ok(DeleteOutcome::Deleted),
+                (None, None) => return Ok(DeleteOutcome::Absent),
                 (Some(item), None) => item,
             };
-            // At 0 the last key has left since: then it can be deleted after all.
-            let keys: u64 = Reader::new(KIND, &item).number("keys")?;
+            // With a count of 0, the last key has left since the delete failed: try again.
+            let keys: u64 = Reader::new(TABLE, &item).number("keys")?;
             if keys > 0 {
-                return Ok(Removed::InUse);
+                return Ok(DeleteOutcome::InUse);
             }
         }
     }
 
-    /// Counts subscriptions that came to a channel or left it. The count is for people to look at; a channel that is no
-    /// more, or a lost answer, leaves it as it is.
-    pub(super) async fn count_subscriptions(&self, account: &Account, slug: &Slug, id: &ChannelId, by: i64) {
-        let count = self
-            .client
-            .update_item()
-            .table_name(&self.tables.channels)
-            .key("account", text(account.as_str()))
-            .key("slug", text(slug.as_str()))
-            .condition_expression("attribute_exists(slug) AND id = :id")
-            .update_expression("ADD subscriptions :by")
-            .expression_attribute_values(":id", text(id.as_str()))
-            .expression_attribute_values(":by", number(by));
-        if let Err(error) = patiently(|| count.clone().send()).await.map_err(failed) {
+    /// Adjusts a channel's approximate subscription count. A deleted channel or a lost response leaves it unchanged.
+    pub(super) async fn adjust_subscription_count(&self, account: &Account, slug: &Slug, id: &ChannelId, by: i64) {
+        let call = self.client.update_item().table_name(&self.tables.channels);
+        let update = Expression::when("attribute_exists(slug)")
+            .and("id = :id")
+            .value(":id", text(id.as_str()))
+            .add("subscriptions :by")
+            .value(":by", number(by))
+            .update_item(call, item_key(account, slug));
+        if let Err(error) = retry_throttled(|| update.clone().send()).await.map_err(Error::from) {
             tracing::debug!(account = account.as_str(), slug = slug.as_str(), cause = %error, "subscriptions not counted");
         }
     }
 }
 
-/// The part of a transaction by which a channel counts a key more or less, if it still is this channel, and counted it.
-pub(super) fn count_key(
+/// The update of a transaction that adjusts a channel's key count, if the slug still has this id.
+pub(super) fn adjust_key_count(
     table: &str,
     account: &Account,
     slug: &Slug,
     id: &ChannelId,
     by: i64,
 ) -> Result<TransactWriteItem, Error> {
-    let update = Update::builder()
-        .table_name(table)
-        .key("account", text(account.as_str()))
-        .key("slug", text(slug.as_str()))
-        .condition_expression("attribute_exists(slug) AND id = :id AND #keys >= :least")
-        .expression_attribute_values(":least", number((-by).max(0)))
-        .update_expression("ADD #keys :by")
-        .expression_attribute_names("#keys", "keys")
-        .expression_attribute_values(":id", text(id.as_str()))
-        .expression_attribute_values(":by", number(by))
-        .build()
-        .map_err(built)?;
+    Expression::when("attribute_exists(slug)")
+        .and("id = :id")
+        .value(":id", text(id.as_str()))
+        .and("#keys >= :least")
+        .name("#keys", "keys")
+        .value(":least", number((-by).max(0)))
+        .add("#keys :by")
+        .value(":by", number(by))
+        .transact_update(table, item_key(account, slug))
+}
 
-    Ok(TransactWriteItem::builder().update(update).build())
+fn item_key(account: &Account, slug: &Slug) -> Item {
+    primary_key(("account", account.as_str()), ("slug", slug.as_str()))
+}
+
+fn to_item(account: &Account, channel: &Channel) -> Item {
+    HashMap::from([
+        ("account".to_owned(), text(account.as_str())),
+        ("slug".to_owned(), text(channel.slug.as_str())),
+        ("id".to_owned(), text(channel.id.as_str())),
+        ("created_at".to_owned(), timestamp(channel.created_at)),
+        ("created_by".to_owned(), actor(&channel.created_by)),
+        ("subscriptions".to_owned(), number(channel.subscriptions)),
+        ("keys".to_owned(), number(0)),
+    ])
 }
 
 fn from_item(item: &Item) -> Result<Channel, Error> {
-    let reader = Reader::new(KIND, item);
-    // Counted apart, so it can be off, below zero too.
+    let reader = Reader::new(TABLE, item);
+    // Approximate, so it may be below zero.
     let subscriptions: i64 = reader.number("subscriptions")?;
 
     Ok(Channel {
         slug: reader.parsed("slug")?,
-        id: ChannelId::stored(reader.text("id")?),
-        created_at: reader.moment("created_at")?,
-        created_by: reader.author("created_by")?,
+        id: ChannelId::from_stored(reader.text("id")?),
+        created_at: reader.timestamp("created_at")?,
+        created_by: reader.actor("created_by")?,
         subscriptions: u64::try_from(subscriptions).unwrap_or(0),
     })
 }

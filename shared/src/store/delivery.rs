@@ -1,271 +1,250 @@
-//! What keeps a delivery exact: a task is claimed before anything is sent, and its results are added to the push once.
+//! Delivery: a task is leased before anything is sent, and its results are added to the push once.
 //!
-//! A claim is an item of its own, `account#push`, page and attempt. It holds for a lease, so that the work of a function
-//! that was killed is taken up by the message's next delivery.
+//! A lease is an item of its own: `account#push`, page and attempt. When it ends, the next delivery of the message takes over
+//! the work of a function that was killed.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::audience::Recipients;
-use super::item::{Item, Reader, key, moment, number, text};
-use super::transaction::Transacted;
-use super::{Error, Store, built, failed, patiently};
+use super::error::{Error, conditional};
+use super::expression::Expression;
+use super::item::{Item, Reader, number, primary_key, text, timestamp};
+use super::retry::retry_throttled;
+use super::tables::Store;
+use super::transaction::TransactionOutcome;
 use crate::domain::account::Account;
-use crate::domain::delivery_task::Task;
-use crate::domain::push::{Counts, Progress, PushId};
+use crate::domain::delivery_task::DeliveryTask;
+use crate::domain::id::PushId;
+use crate::domain::push::{DeliveryCounts, PushStatus, RETENTION_DAYS};
 use crate::domain::subscription::SubscriptionId;
 use crate::domain::time::Timestamp;
 
-const KIND: &str = "claims";
+const TABLE: &str = "leases";
 
-/// What became of the wish to do a task.
+/// The outcome of leasing a task.
 #[derive(Debug)]
-pub enum Claim {
-    /// It is ours until the lease ends. If somebody had it before, this is the page that he was at.
-    Ours(Option<Recipients>),
-    /// Somebody else is at it. If he was killed, the message must come again.
-    Taken,
-    /// It was done before.
-    Done(Outcome),
+pub enum Lease {
+    /// Acquired until the lease ends, with the page that a previous holder had recorded.
+    Acquired(Option<Recipients>),
+    /// Held by another worker. If that worker died, the message must come again.
+    HeldByOther,
+    /// The task was completed before.
+    Completed(TaskResult),
 }
 
-/// Somebody who is to be tried again.
+/// A recipient to retry.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Waiting {
-    /// Who.
+pub struct PendingRetry {
+    /// The recipient.
     pub id: SubscriptionId,
-    /// When at the earliest.
+    /// The earliest time of the retry.
     pub not_before: Timestamp,
 }
 
-/// What a task leaves behind.
+/// The result of a task.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Outcome {
-    /// To be added to the push's counts.
-    pub counts: Counts,
-    /// Whether this is the audience's last page.
+pub struct TaskResult {
+    /// The counts to add to the push's.
+    pub counts: DeliveryCounts,
+    /// Whether the page is the audience's last.
     pub last_page: bool,
-    /// Who is to be tried again, by a task of the next attempt.
-    pub retry: Vec<Waiting>,
-    /// After so many seconds, when the first of them may be.
+    /// The recipients that a task of the next attempt retries.
+    pub retry: Vec<PendingRetry>,
+    /// Seconds until the first of them may be retried.
     pub delay: u32,
 }
 
-/// What became of a task's results.
+/// The outcome of recording a task's result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Finished {
-    /// They are added.
-    Added,
-    /// Somebody else took the task over, and adds his.
-    TakenOver,
+pub enum FinishOutcome {
+    /// Recorded.
+    Recorded,
+    /// Another worker has taken over the task, and records its own result.
+    LeaseLost,
 }
 
 impl Store {
-    /// Claims a task for this owner until `lease_ends`.
-    pub async fn claim(&self, task: &Task, owner: &str, now: Timestamp, lease_ends: Timestamp) -> Result<Claim, Error> {
-        let (pk, sk) = claim_key(task);
-        let claimed = self
-            .client
-            .update_item()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
-            .condition_expression(
-                "attribute_not_exists(pk) OR (attribute_not_exists(finished_at) AND lease_ends < :now)",
-            )
-            .update_expression("SET #owner = :owner, lease_ends = :ends, expires = :expires")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":now", moment(now))
-            .expression_attribute_values(":owner", text(owner))
-            .expression_attribute_values(":ends", moment(lease_ends))
-            .expression_attribute_values(":expires", number(now.seconds() + crate::domain::push::DAYS_KEPT * 86_400))
+    /// Leases a task to this owner until `lease_ends`.
+    pub async fn lease_task(
+        &self,
+        task: &DeliveryTask,
+        owner: &str,
+        now: Timestamp,
+        lease_ends: Timestamp,
+    ) -> Result<Lease, Error> {
+        let expires = now.seconds() + RETENTION_DAYS * 86_400;
+        let lease =
+            Expression::when("attribute_not_exists(pk) OR (attribute_not_exists(finished_at) AND lease_ends < :now)")
+                .value(":now", timestamp(now))
+                .set("#owner = :owner")
+                .name("#owner", "owner")
+                .value(":owner", text(owner))
+                .set("lease_ends = :ends")
+                .value(":ends", timestamp(lease_ends))
+                .set("expires = :expires")
+                .value(":expires", number(expires));
+        let call = self.client.update_item().table_name(&self.tables.pushes);
+        let sent = lease
+            .update_item(call, lease_key(task))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match claimed {
-            Ok(output) => return Ok(Claim::Ours(page_of(&output.attributes.unwrap_or_default())?)),
-            Err(error) => error,
+        let item = match conditional(sent)? {
+            Ok(output) => return Ok(Lease::Acquired(recorded_page(&output.attributes.unwrap_or_default())?)),
+            Err(existing) => existing.ok_or(Error::Malformed(TABLE))?,
         };
-        let SdkError::ServiceError(answer) = &error else {
-            return Err(failed(error));
-        };
-        let UpdateItemError::ConditionalCheckFailedException(refused) = answer.err() else {
-            return Err(failed(error));
-        };
-        let image = refused.item().ok_or(Error::Malformed(KIND))?;
-        let reader = Reader::new(KIND, image);
-        if reader.optional_moment("finished_at")?.is_some() {
-            return Ok(Claim::Done(outcome_of(image)?));
+        let reader = Reader::new(TABLE, &item);
+        if reader.optional_timestamp("finished_at")?.is_some() {
+            return Ok(Lease::Completed(recorded_result(&item)?));
         }
-        // Our own claim, whose first answer was lost.
-        Ok(if reader.text("owner")? == owner { Claim::Ours(page_of(image)?) } else { Claim::Taken })
+        // Our own lease, whose first response was lost.
+        let ours = reader.text("owner")? == owner;
+        Ok(if ours { Lease::Acquired(recorded_page(&item)?) } else { Lease::HeldByOther })
     }
 
-    /// Notes in the claim who is on its page, before anybody is sent to and before the next page begins after them: whoever
-    /// takes the task over has the very same page, however memberships have changed. `false` if it was taken over.
-    pub async fn note_page(&self, task: &Task, owner: &str, page: &Recipients) -> Result<bool, Error> {
-        let (pk, sk) = claim_key(task);
-        let noted = self
-            .client
-            .update_item()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
-            .condition_expression("#owner = :owner")
-            .update_expression("SET page = :page, more = :more")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", text(owner))
-            .expression_attribute_values(":page", ids_attribute(&page.ids))
-            .expression_attribute_values(":more", AttributeValue::Bool(page.more))
-            .send()
-            .await;
-        unless_refused(noted)
+    /// Records the page in the lease, before anything is sent and before the next page starts after it, so that a worker that
+    /// takes over sends to the same recipients. `false` if the lease was lost.
+    pub async fn record_page(&self, task: &DeliveryTask, owner: &str, page: &Recipients) -> Result<bool, Error> {
+        let record = Expression::when("#owner = :owner")
+            .name("#owner", "owner")
+            .value(":owner", text(owner))
+            .set("page = :page")
+            .value(":page", ids_attribute(&page.ids))
+            .set("more = :more")
+            .value(":more", AttributeValue::Bool(page.more));
+        let call = self.client.update_item().table_name(&self.tables.pushes);
+        Ok(conditional(record.update_item(call, lease_key(task)).send().await)?.is_ok())
     }
 
-    /// Those whom the attempt before left to be tried again.
-    pub async fn left_by(&self, task: &Task) -> Result<Vec<Waiting>, Error> {
-        let (pk, sk) = claim_key(&Task { attempt: task.attempt.saturating_sub(1), ..task.clone() });
-        let got = self.get(&self.tables.pushes, key(("pk", pk), ("sk", sk))).await?;
-        got.as_ref().map_or(Ok(Vec::new()), |item| Ok(outcome_of(item)?.retry))
+    /// The recipients that the attempt before left to be retried.
+    pub async fn pending_retries(&self, task: &DeliveryTask) -> Result<Vec<PendingRetry>, Error> {
+        let before = DeliveryTask { attempt: task.attempt.saturating_sub(1), ..task.clone() };
+        let got = self.get(&self.tables.pushes, lease_key(&before)).await?;
+        got.as_ref().map_or(Ok(Vec::new()), |item| Ok(recorded_result(item)?.retry))
     }
 
-    /// Marks that a push is on its way. `false` if there is nothing to begin: it was forgotten, or all of it is done.
+    /// Sets a push's status to `sending`. `false` if there is nothing to send: it was deleted, or is done.
     pub async fn start_push(&self, account: &Account, id: &PushId) -> Result<bool, Error> {
-        let condition = "attribute_exists(pk) AND attribute_not_exists(finished_at)";
-        let values = [(":sending", text(Progress::Sending.name()))];
-        self.progress(account, id, condition, "SET progress = :sending", &values).await
+        let start = Expression::when("attribute_exists(pk)")
+            .and("attribute_not_exists(finished_at)")
+            .set("progress = :sending")
+            .value(":sending", text(PushStatus::Sending.name()));
+        self.update_status(account, id, start).await
     }
 
-    /// Adds a task's results to its push and closes the claim, both or neither, once.
-    pub async fn finish(&self, task: &Task, owner: &str, outcome: &Outcome, now: Timestamp) -> Result<Finished, Error> {
-        let (pk, sk) = claim_key(task);
-        let close = Update::builder()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
-            .condition_expression("#owner = :owner AND attribute_not_exists(finished_at)")
-            .update_expression("SET finished_at = :now, retry = :retry, delay = :delay REMOVE page, more")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", text(owner))
-            .expression_attribute_values(":now", moment(now))
-            .expression_attribute_values(":retry", waiting_attribute(&outcome.retry))
-            .expression_attribute_values(":delay", number(outcome.delay))
-            .build()
-            .map_err(built)?;
+    /// Adds a task's result to its push and ends the lease, both or neither, once.
+    pub async fn finish_task(
+        &self,
+        task: &DeliveryTask,
+        owner: &str,
+        result: &TaskResult,
+        now: Timestamp,
+    ) -> Result<FinishOutcome, Error> {
+        let end_lease = Expression::when("#owner = :owner")
+            .name("#owner", "owner")
+            .value(":owner", text(owner))
+            .and("attribute_not_exists(finished_at)")
+            .set("finished_at = :now")
+            .value(":now", timestamp(now))
+            .set("retry = :retry")
+            .value(":retry", retries_attribute(&result.retry))
+            .set("delay = :delay")
+            .value(":delay", number(result.delay))
+            .remove("page")
+            .remove("more");
 
-        let Counts { recipients, delivered, gone, failed } = outcome.counts;
+        let DeliveryCounts { recipients, delivered, gone, failed } = result.counts;
         let first_attempt = task.attempt == 0;
-        let retries = i32::from(!outcome.retry.is_empty()) - i32::from(!first_attempt);
-        let mut change =
-            "ADD recipients :recipients, delivered :delivered, gone :gone, failed :failed, pages :pages, retries_open :retries"
-                .to_owned();
-        let mut add = Update::builder()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(task.account.as_str()))
-            .key("sk", text(task.push.as_str()))
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":recipients", number(recipients))
-            .expression_attribute_values(":delivered", number(delivered))
-            .expression_attribute_values(":gone", number(gone))
-            .expression_attribute_values(":failed", number(failed))
-            .expression_attribute_values(":pages", number(u8::from(first_attempt)))
-            .expression_attribute_values(":retries", number(retries));
-        if outcome.last_page {
-            change += " SET pages_in_all = :in_all";
-            add = add.expression_attribute_values(":in_all", number(task.page + 1));
+        let open_retries = i32::from(!result.retry.is_empty()) - i32::from(!first_attempt);
+        let mut add = Expression::when("attribute_exists(pk)")
+            .add("recipients :recipients")
+            .value(":recipients", number(recipients))
+            .add("delivered :delivered")
+            .value(":delivered", number(delivered))
+            .add("gone :gone")
+            .value(":gone", number(gone))
+            .add("failed :failed")
+            .value(":failed", number(failed))
+            .add("pages :pages")
+            .value(":pages", number(u8::from(first_attempt)))
+            .add("retries_open :retries")
+            .value(":retries", number(open_retries));
+        if result.last_page {
+            add = add.set("pages_in_all = :in_all").value(":in_all", number(task.page + 1));
         }
-        let add = add.update_expression(change).build().map_err(built)?;
-        let parts = [close, add].map(|update| TransactWriteItem::builder().update(update).build());
+        let items = vec![
+            end_lease.transact_update(&self.tables.pushes, lease_key(task))?,
+            add.transact_update(&self.tables.pushes, push_key(&task.account, &task.push))?,
+        ];
 
-        Ok(match self.transact(parts.into()).await? {
-            Transacted::Done => Finished::Added,
-            Transacted::Refused(_) => Finished::TakenOver,
+        Ok(match self.transact(items).await? {
+            TransactionOutcome::Committed => FinishOutcome::Recorded,
+            TransactionOutcome::ConditionFailed(_) => FinishOutcome::LeaseLost,
         })
     }
 
-    /// Marks a push as done if every page is, and nobody is to be tried again.
+    /// Sets a push's status to `done`, if every page is complete and no retry is open.
     pub async fn complete_push(&self, account: &Account, id: &PushId, now: Timestamp) -> Result<(), Error> {
-        let condition = "attribute_exists(pk) AND pages = pages_in_all AND retries_open = :none AND attribute_not_exists(finished_at)";
-        let values = [(":none", number(0)), (":done", text(Progress::Done.name())), (":now", moment(now))];
-        self.progress(account, id, condition, "SET progress = :done, finished_at = :now", &values).await.map(|_| ())
+        let complete = Expression::when("attribute_exists(pk)")
+            .and("pages = pages_in_all")
+            .and("retries_open = :none")
+            .value(":none", number(0))
+            .and("attribute_not_exists(finished_at)")
+            .set("progress = :done")
+            .value(":done", text(PushStatus::Done.name()))
+            .set("finished_at = :now")
+            .value(":now", timestamp(now));
+        self.update_status(account, id, complete).await.map(|_| ())
     }
 
-    /// Moves a push on, if it is where it can be moved on from. The pages of a push write to it in transactions meanwhile.
-    async fn progress(
-        &self,
-        account: &Account,
-        id: &PushId,
-        condition: &str,
-        change: &str,
-        values: &[(&str, AttributeValue)],
-    ) -> Result<bool, Error> {
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.pushes)
-            .key("pk", text(account.as_str()))
-            .key("sk", text(id.as_str()))
-            .condition_expression(condition)
-            .update_expression(change);
-        for (name, value) in values {
-            update = update.expression_attribute_values(*name, value.clone());
-        }
-        unless_refused(patiently(|| update.clone().send()).await)
+    /// Updates a push, if the condition holds. Transactions of its pages may conflict with it, so it is retried.
+    async fn update_status(&self, account: &Account, id: &PushId, write: Expression) -> Result<bool, Error> {
+        let call = self.client.update_item().table_name(&self.tables.pushes);
+        let update = write.update_item(call, push_key(account, id));
+        Ok(conditional(retry_throttled(|| update.clone().send()).await)?.is_ok())
     }
 }
 
-/// Where a task's claim is kept.
-fn claim_key(task: &Task) -> (String, String) {
-    (format!("{}#{}", task.account, task.push.as_str()), format!("{}#{}", task.page, task.attempt))
+fn push_key(account: &Account, id: &PushId) -> Item {
+    primary_key(("pk", account.as_str()), ("sk", id.as_str()))
 }
 
-/// Whether an update was written, or its condition failed.
-fn unless_refused(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<bool, Error> {
-    match sent {
-        Ok(_) => Ok(true),
-        Err(SdkError::ServiceError(answer))
-            if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(failed(error)),
-    }
+fn lease_key(task: &DeliveryTask) -> Item {
+    let partition = format!("{}#{}", task.account, task.push.as_str());
+    primary_key(("pk", partition), ("sk", format!("{}#{}", task.page, task.attempt)))
 }
 
-/// The page that a claim notes, if one does.
-fn page_of(item: &Item) -> Result<Option<Recipients>, Error> {
+/// The page that a lease records, if it does.
+fn recorded_page(item: &Item) -> Result<Option<Recipients>, Error> {
     if !item.contains_key("page") {
         return Ok(None);
     }
-    Ok(Some(Recipients { ids: ids_of(item, "page")?, more: Reader::new(KIND, item).flag("more")? }))
+    Ok(Some(Recipients { ids: read_ids(item, "page")?, more: Reader::new(TABLE, item).boolean("more")? }))
 }
 
-/// What a finished task left to do, as its claim remembers it.
-fn outcome_of(item: &Item) -> Result<Outcome, Error> {
-    let delay = Reader::new(KIND, item).optional_number("delay")?.unwrap_or_default();
-    let waiting = |(id, not_before): (String, AttributeValue)| {
-        let id = SubscriptionId::try_from(id).map_err(|_| Error::Malformed(KIND))?;
-        let millis = not_before.as_n().ok().and_then(|millis| millis.parse().ok()).ok_or(Error::Malformed(KIND))?;
-        Ok(Waiting { id, not_before: Timestamp::from_millis(millis) })
+/// The retries that a completed task left.
+fn recorded_result(item: &Item) -> Result<TaskResult, Error> {
+    let delay = Reader::new(TABLE, item).optional_number("delay")?.unwrap_or_default();
+    let pending = |(id, not_before): (String, AttributeValue)| {
+        let id = SubscriptionId::try_from(id).map_err(|_| Error::Malformed(TABLE))?;
+        let millis = not_before.as_n().ok().and_then(|millis| millis.parse().ok()).ok_or(Error::Malformed(TABLE))?;
+        Ok(PendingRetry { id, not_before: Timestamp::from_millis(millis) })
     };
-    let retry = Reader::new(KIND, item).map("retry")?.into_iter().map(waiting).collect::<Result<_, Error>>()?;
-    Ok(Outcome { retry, delay, ..Outcome::default() })
+    let retry = Reader::new(TABLE, item).map("retry")?.into_iter().map(pending).collect::<Result<_, Error>>()?;
+    Ok(TaskResult { retry, delay, ..TaskResult::default() })
 }
 
-fn waiting_attribute(waiting: &[Waiting]) -> AttributeValue {
-    AttributeValue::M(waiting.iter().map(|it| (it.id.as_str().to_owned(), moment(it.not_before))).collect())
+fn retries_attribute(retries: &[PendingRetry]) -> AttributeValue {
+    AttributeValue::M(retries.iter().map(|it| (it.id.as_str().to_owned(), timestamp(it.not_before))).collect())
 }
 
 fn ids_attribute(ids: &[SubscriptionId]) -> AttributeValue {
     AttributeValue::L(ids.iter().map(|id| text(id.as_str())).collect())
 }
 
-fn ids_of(item: &Item, name: &str) -> Result<Vec<SubscriptionId>, Error> {
-    let malformed = || Error::Malformed(KIND);
+fn read_ids(item: &Item, name: &str) -> Result<Vec<SubscriptionId>, Error> {
+    let malformed = || Error::Malformed(TABLE);
     let list = item.get(name).and_then(|value| value.as_l().ok()).map(Vec::as_slice).unwrap_or_default();
     let id = |value: &AttributeValue| {
         let text = value.as_s().map_err(|_| malformed())?;

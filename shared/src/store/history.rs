@@ -1,72 +1,65 @@
-//! The history of keys: each event is written together with what it tells of, and read newest first.
+//! Audit events: each is written together with the change that it records, and read newest first.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::item::{self, Item, Reader, author, moment, number, text};
-use super::{Error, Store, built, failed, page_limit};
+use super::error::Error;
+use super::expression::Expression;
+use super::item::{Item, Reader, actor, number, primary_key, text, timestamp};
+use super::page::{Order, Page, PageQuery};
+use super::tables::Store;
 use crate::domain::account::Account;
-use crate::domain::history::{Action, Event, EventId};
-use crate::domain::key::KeyId;
+use crate::domain::history::{Action, AuditEvent};
+use crate::domain::id::{EventId, KeyId};
 use crate::domain::time::Timestamp;
 
-const KIND: &str = "history";
+const TABLE: &str = "history";
 
 impl Store {
-    /// The events of a key, newest first, so many at most, those before `before`; and whether more follow. A key that was
-    /// deleted has its events still.
+    /// A page of a key's events, newest first, those before `before`. A deleted key still has its events.
     pub async fn history(
         &self,
         account: &Account,
         key: &KeyId,
         before: Option<&EventId>,
-        most: usize,
+        limit: usize,
         now: Timestamp,
-    ) -> Result<(Vec<Event>, bool), Error> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.tables.history)
-            .key_condition_expression(if before.is_some() { "pk = :pk AND sk < :sk" } else { "pk = :pk" })
-            .expression_attribute_values(":pk", text(partition(account, key)))
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(page_limit(most));
-        if let Some(id) = before {
-            query = query.expression_attribute_values(":sk", text(id.as_str()));
-        }
-        let found = query.send().await.map_err(failed)?;
-        let mut events = found.items().iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
-        // The table deletes late.
-        events.retain(|event| event.expires() > now.seconds());
-        let more = events.len() > most;
-        events.truncate(most);
-
-        Ok((events, more))
+    ) -> Result<Page<AuditEvent>, Error> {
+        let page = PageQuery {
+            partition: ("pk", &partition(account, key)),
+            sort: ("sk", before.map(EventId::as_str)),
+            order: Order::Descending,
+            limit,
+        };
+        let query = self.client.query().table_name(&self.tables.history);
+        page.send(query, from_item, |event| event.expires() > now.seconds()).await
     }
 
-    /// Whether this event of this key happened: it is kept together with the change that it tells of, or not at all.
-    pub(super) async fn is_noted(&self, account: &Account, key: &KeyId, event: &Event) -> Result<bool, Error> {
-        let noted = item::key(("pk", partition(account, key)), ("sk", event.id.as_str()));
-        Ok(self.get(&self.tables.history, noted).await?.is_some())
+    /// Whether this event exists: it is written together with its change, or not at all.
+    pub(super) async fn has_event(&self, account: &Account, key: &KeyId, event: &AuditEvent) -> Result<bool, Error> {
+        let key = primary_key(("pk", partition(account, key)), ("sk", event.id.as_str()));
+        Ok(self.get(&self.tables.history, key).await?.is_some())
     }
 
-    /// The part of a transaction that keeps this event of this key.
-    pub(super) fn note(&self, account: &Account, key: &KeyId, event: &Event) -> Result<TransactWriteItem, Error> {
-        let changes = serde_json::to_string(&event.changes).map_err(|_| Error::Malformed(KIND))?;
+    /// The put of a transaction that writes this event.
+    pub(super) fn audit_item(
+        &self,
+        account: &Account,
+        key: &KeyId,
+        event: &AuditEvent,
+    ) -> Result<TransactWriteItem, Error> {
+        let changes = serde_json::to_string(&event.changes).map_err(|_| Error::Malformed(TABLE))?;
         let item = HashMap::from([
             ("pk".to_owned(), text(partition(account, key))),
             ("sk".to_owned(), text(event.id.as_str())),
-            ("at".to_owned(), moment(event.at)),
-            ("by".to_owned(), author(&event.by)),
-            ("action".to_owned(), text(word(event.action))),
+            ("at".to_owned(), timestamp(event.at)),
+            ("by".to_owned(), actor(&event.by)),
+            ("action".to_owned(), text(stored_name(event.action))),
             ("changes".to_owned(), text(changes)),
             ("expires".to_owned(), number(event.expires())),
         ]);
-        let put = Put::builder().table_name(&self.tables.history).set_item(Some(item)).build().map_err(built)?;
-
-        Ok(TransactWriteItem::builder().put(put).build())
+        Expression::default().transact_put(&self.tables.history, item)
     }
 }
 
@@ -74,7 +67,7 @@ fn partition(account: &Account, key: &KeyId) -> String {
     format!("{account}#{key}")
 }
 
-const fn word(action: Action) -> &'static str {
+const fn stored_name(action: Action) -> &'static str {
     match action {
         Action::Created => "created",
         Action::Changed => "changed",
@@ -83,16 +76,16 @@ const fn word(action: Action) -> &'static str {
     }
 }
 
-fn from_item(item: &Item) -> Result<Event, Error> {
-    let reader = Reader::new(KIND, item);
-    let action = reader.text("action")?;
-    let all = [Action::Created, Action::Changed, Action::Rotated, Action::Deleted];
+fn from_item(item: &Item) -> Result<AuditEvent, Error> {
+    let reader = Reader::new(TABLE, item);
+    let name = reader.text("action")?;
+    let action = Action::ALL.into_iter().find(|action| stored_name(*action) == name);
 
-    Ok(Event {
+    Ok(AuditEvent {
         id: reader.parsed("sk")?,
-        at: reader.moment("at")?,
-        by: reader.author("by")?,
-        action: all.into_iter().find(|it| word(*it) == action).ok_or(Error::Malformed(KIND))?,
-        changes: serde_json::from_str(&reader.text("changes")?).map_err(|_| Error::Malformed(KIND))?,
+        at: reader.timestamp("at")?,
+        by: reader.actor("by")?,
+        action: action.ok_or(Error::Malformed(TABLE))?,
+        changes: serde_json::from_str(&reader.text("changes")?).map_err(|_| Error::Malformed(TABLE))?,
     })
 }

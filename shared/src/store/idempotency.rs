@@ -1,63 +1,66 @@
-//! Named sends: the first of a name claims it, and all others of that name learn what became of it.
+//! Idempotency keys: the first request claims the key, later requests with it get its result.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::item::{self, Item, Reader, bytes, moment, number, text};
-use super::{Error, Store, failed};
+use super::error::{Error, conditional};
+use super::expression::Expression;
+use super::item::{Item, Reader, bytes, number, primary_key, text, timestamp};
+use super::tables::Store;
 use crate::domain::account::Account;
-use crate::domain::idempotency::{Fingerprint, IdempotencyKey, REMEMBERED};
-use crate::domain::key::KeyId;
-use crate::domain::push::PushId;
+use crate::domain::id::{KeyId, PushId};
+use crate::domain::idempotency::{Fingerprint, IDEMPOTENCY_WINDOW, IdempotencyKey};
 use crate::domain::time::Timestamp;
 
-const KIND: &str = "sends";
+const TABLE: &str = "sends";
 
-/// A claim holds so many seconds: longer than the function may run.
+/// How long a claim holds, in seconds: longer than the function may run.
 const LEASE: i64 = 20;
 
-/// A send that its sender named.
+/// A send with an idempotency key.
 #[derive(Clone, Copy, Debug)]
-pub struct NamedSend<'a> {
-    /// Whose it is.
+pub struct IdempotentSend<'a> {
+    /// The account.
     pub account: &'a Account,
-    /// The key that sends.
+    /// The API key that sends.
     pub key: &'a KeyId,
-    /// The name.
-    pub name: &'a IdempotencyKey,
-    /// What is asked for.
+    /// The idempotency key.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// The fingerprint of the send's body and audience.
     pub fingerprint: &'a Fingerprint,
 }
 
-/// What a name stands for.
+/// The state of an idempotency key when a request claims it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SendClaim {
-    /// Nothing until now: the send is ours.
-    Ours,
-    /// This push, which whoever had it before has not brought to the queue, as far as is known. It is ours now.
+pub enum IdempotencyState {
+    /// Not used before: claimed by this request.
+    New,
+    /// Claimed before with this push, but not known to be queued: taken over by this request.
     TakenOver(PushId),
-    /// This push, which is on its way.
-    Sent(PushId),
-    /// Something else than what is asked for now.
-    Another,
-    /// Somebody is at it, for so many seconds at most.
-    InFlight(i64),
+    /// Used before: this push was queued.
+    Completed(PushId),
+    /// Used before with another fingerprint.
+    Mismatch,
+    /// Claimed by another request, for at most this number of seconds.
+    InProgress(i64),
 }
 
 impl Store {
-    /// Claims a name for this push.
-    pub async fn claim_send(&self, send: NamedSend<'_>, push: &PushId, now: Timestamp) -> Result<SendClaim, Error> {
+    /// Claims an idempotency key for this push.
+    pub async fn claim_idempotency_key(
+        &self,
+        send: IdempotentSend<'_>,
+        push: &PushId,
+        now: Timestamp,
+    ) -> Result<IdempotencyState, Error> {
         let claim = send
             .item_key()
             .into_iter()
             .chain([
                 ("fingerprint".to_owned(), bytes(send.fingerprint.as_bytes())),
                 ("push".to_owned(), text(push.as_str())),
-                ("lease_ends".to_owned(), moment(now.plus_seconds(LEASE))),
-                ("expires".to_owned(), number(now.plus_seconds(REMEMBERED).seconds())),
+                ("lease_ends".to_owned(), timestamp(now.plus_seconds(LEASE))),
+                ("expires".to_owned(), number(now.plus_seconds(IDEMPOTENCY_WINDOW).seconds())),
             ])
             .collect();
         let put = self
@@ -65,95 +68,77 @@ impl Store {
             .put_item()
             .table_name(&self.tables.pushes)
             .set_item(Some(claim))
-            // The table deletes late.
+            // The table deletes expired items late.
             .condition_expression("attribute_not_exists(pk) OR expires <= :now")
             .expression_attribute_values(":now", number(now.seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(SendClaim::Ours) };
-        let found = match &error {
-            SdkError::ServiceError(answer) => match answer.err() {
-                PutItemError::ConditionalCheckFailedException(refused) => refused.item().cloned(),
-                _ => None,
-            },
-            _ => None,
-        };
-        match found {
-            None => Err(failed(error)),
-            Some(item) => self.claimed_before(send, &item, push, now).await,
+        match conditional(put.send().await)? {
+            Ok(_) => Ok(IdempotencyState::New),
+            Err(Some(item)) => self.claimed_before(send, &item, push, now).await,
+            Err(None) => Err(Error::Malformed(TABLE)),
         }
     }
 
     async fn claimed_before(
         &self,
-        send: NamedSend<'_>,
+        send: IdempotentSend<'_>,
         item: &Item,
         push: &PushId,
         now: Timestamp,
-    ) -> Result<SendClaim, Error> {
-        let reader = Reader::new(KIND, item);
+    ) -> Result<IdempotencyState, Error> {
+        let reader = Reader::new(TABLE, item);
         let claimed: PushId = reader.parsed("push")?;
-        let lease_ends = reader.moment("lease_ends")?;
+        let lease_ends = reader.timestamp("lease_ends")?;
         if claimed == *push {
-            // This very claim, whose first answer was lost.
-            return Ok(SendClaim::Ours);
+            // This request's own claim, whose first response was lost.
+            return Ok(IdempotencyState::New);
         }
         if reader.bytes("fingerprint")? != send.fingerprint.as_bytes() {
-            return Ok(SendClaim::Another);
+            return Ok(IdempotencyState::Mismatch);
         }
         if item.contains_key("sent") {
-            return Ok(SendClaim::Sent(claimed));
+            return Ok(IdempotencyState::Completed(claimed));
         }
         if lease_ends > now {
-            return Ok(SendClaim::InFlight(now.seconds_until(lease_ends)));
+            return Ok(IdempotencyState::InProgress(now.seconds_until(lease_ends)));
         }
-        let taken = self
-            .change_send(send, "SET lease_ends = :ends", "attribute_not_exists(sent) AND lease_ends = :seen")
-            .expression_attribute_values(":ends", moment(now.plus_seconds(LEASE)))
-            .expression_attribute_values(":seen", moment(lease_ends))
-            .send()
-            .await;
-        match taken {
-            Ok(_) => Ok(SendClaim::TakenOver(claimed)),
-            Err(SdkError::ServiceError(answer)) if is_refusal(answer.err()) => Ok(SendClaim::InFlight(1)),
-            Err(error) => Err(failed(error)),
+        let take_over = Expression::when("attribute_not_exists(sent)")
+            .and("lease_ends = :seen")
+            .value(":seen", timestamp(lease_ends))
+            .set("lease_ends = :ends")
+            .value(":ends", timestamp(now.plus_seconds(LEASE)));
+        match conditional(self.update_claim(send, take_over).send().await)? {
+            Ok(_) => Ok(IdempotencyState::TakenOver(claimed)),
+            Err(_) => Ok(IdempotencyState::InProgress(1)),
         }
     }
 
-    /// Notes that the push of this name is on the queue.
-    pub async fn note_sent(&self, send: NamedSend<'_>) -> Result<(), Error> {
-        let noted = self
-            .change_send(send, "SET sent = :yes", "attribute_exists(pk)")
-            .expression_attribute_values(":yes", AttributeValue::Bool(true));
-        noted.send().await.map(|_| ()).map_err(failed)
+    /// Records that the push of this idempotency key is queued.
+    pub async fn mark_queued(&self, send: IdempotentSend<'_>) -> Result<(), Error> {
+        let mark =
+            Expression::when("attribute_exists(pk)").set("sent = :yes").value(":yes", AttributeValue::Bool(true));
+        self.update_claim(send, mark).send().await?;
+        Ok(())
     }
 
-    /// Gives a name free for whoever tries it next: he takes its push over.
-    pub async fn release_send(&self, send: NamedSend<'_>) -> Result<(), Error> {
-        let released = self
-            .change_send(send, "SET lease_ends = :over", "attribute_exists(pk) AND attribute_not_exists(sent)")
-            .expression_attribute_values(":over", number(0));
-        match released.send().await {
-            Err(SdkError::ServiceError(answer)) if is_refusal(answer.err()) => Ok(()),
-            other => other.map(|_| ()).map_err(failed),
-        }
+    /// Releases an idempotency key; the next request with it takes over the push.
+    pub async fn release_idempotency_key(&self, send: IdempotentSend<'_>) -> Result<(), Error> {
+        let release = Expression::when("attribute_exists(pk)")
+            .and("attribute_not_exists(sent)")
+            .set("lease_ends = :over")
+            .value(":over", number(0));
+        // A failed condition says that the push is queued.
+        conditional(self.update_claim(send, release).send().await).map(|_| ())
     }
 
-    fn change_send(&self, send: NamedSend<'_>, change: &str, condition: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.tables.pushes)
-            .set_key(Some(send.item_key()))
-            .update_expression(change)
-            .condition_expression(condition)
+    fn update_claim(&self, send: IdempotentSend<'_>, write: Expression) -> UpdateItemFluentBuilder {
+        write.update_item(self.client.update_item().table_name(&self.tables.pushes), send.item_key())
     }
 }
 
-impl NamedSend<'_> {
+impl IdempotentSend<'_> {
     fn item_key(self) -> Item {
-        item::key(("pk", format!("{}#{}", self.account, self.name.digest(self.key))), ("sk", "send"))
+        let digest = self.idempotency_key.digest(self.key);
+        primary_key(("pk", format!("{}#{digest}", self.account)), ("sk", "send"))
     }
-}
-
-fn is_refusal(error: &UpdateItemError) -> bool {
-    matches!(error, UpdateItemError::ConditionalCheckFailedException(_))
 }

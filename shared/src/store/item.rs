@@ -1,15 +1,15 @@
-//! Attributes, written and read.
+//! Items and their attributes.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Error;
-use crate::domain::account::Author;
+use super::error::Error;
+use crate::domain::account::Actor;
 use crate::domain::time::Timestamp;
 
-/// An item, as the store has it.
+/// An item as DynamoDB has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
@@ -20,7 +20,7 @@ pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-pub(super) fn moment(value: Timestamp) -> AttributeValue {
+pub(super) fn timestamp(value: Timestamp) -> AttributeValue {
     number(value.millis())
 }
 
@@ -28,29 +28,29 @@ pub(super) fn bytes(value: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(value))
 }
 
-pub(super) fn author(value: &Author) -> AttributeValue {
+pub(super) fn actor(value: &Actor) -> AttributeValue {
     AttributeValue::M(HashMap::from([("id".to_owned(), text(&value.id)), ("name".to_owned(), text(&value.name))]))
 }
 
-/// The two attributes that name an item.
-pub(super) fn key(partition: (&str, impl Into<String>), sort: (&str, impl Into<String>)) -> Item {
+/// An item's primary key.
+pub(super) fn primary_key(partition: (&str, impl Into<String>), sort: (&str, impl Into<String>)) -> Item {
     HashMap::from([(partition.0.to_owned(), text(partition.1)), (sort.0.to_owned(), text(sort.1))])
 }
 
-/// The attributes of an item of this kind, taken out with their types checked.
+/// Reads attributes of an item with their types checked. `table` names the item in errors.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
-    pub(super) kind: &'static str,
+    pub(super) table: &'static str,
     pub(super) item: &'a Item,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(kind: &'static str, item: &'a Item) -> Self {
-        Self { kind, item }
+    pub(super) fn new(table: &'static str, item: &'a Item) -> Self {
+        Self { table, item }
     }
 
     pub(super) fn text(self, name: &str) -> Result<String, Error> {
-        self.optional_text(name)?.ok_or(Error::Malformed(self.kind))
+        self.optional_text(name)?.ok_or(Error::Malformed(self.table))
     }
 
     pub(super) fn optional_text(self, name: &str) -> Result<Option<String>, Error> {
@@ -58,34 +58,34 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn parsed<T: TryFrom<String>>(self, name: &str) -> Result<T, Error> {
-        T::try_from(self.text(name)?).map_err(|_| Error::Malformed(self.kind))
+        T::try_from(self.text(name)?).map_err(|_| Error::Malformed(self.table))
     }
 
     pub(super) fn number<T: std::str::FromStr>(self, name: &str) -> Result<T, Error> {
-        self.optional_number(name)?.ok_or(Error::Malformed(self.kind))
+        self.optional_number(name)?.ok_or(Error::Malformed(self.table))
     }
 
     pub(super) fn optional_number<T: std::str::FromStr>(self, name: &str) -> Result<Option<T>, Error> {
         self.read(name, |value| value.as_n().ok()?.parse().ok())
     }
 
-    pub(super) fn moment(self, name: &str) -> Result<Timestamp, Error> {
+    pub(super) fn timestamp(self, name: &str) -> Result<Timestamp, Error> {
         self.number(name).map(Timestamp::from_millis)
     }
 
-    pub(super) fn optional_moment(self, name: &str) -> Result<Option<Timestamp>, Error> {
+    pub(super) fn optional_timestamp(self, name: &str) -> Result<Option<Timestamp>, Error> {
         Ok(self.optional_number(name)?.map(Timestamp::from_millis))
     }
 
-    pub(super) fn flag(self, name: &str) -> Result<bool, Error> {
-        self.read(name, |value| value.as_bool().ok().copied())?.ok_or(Error::Malformed(self.kind))
+    pub(super) fn boolean(self, name: &str) -> Result<bool, Error> {
+        self.read(name, |value| value.as_bool().ok().copied())?.ok_or(Error::Malformed(self.table))
     }
 
     pub(super) fn bytes(self, name: &str) -> Result<&'a [u8], Error> {
-        self.item.get(name).and_then(|v| v.as_b().ok()).map(AsRef::as_ref).ok_or(Error::Malformed(self.kind))
+        self.item.get(name).and_then(|v| v.as_b().ok()).map(AsRef::as_ref).ok_or(Error::Malformed(self.table))
     }
 
-    /// A map of items' attributes; absent is empty.
+    /// A map; absent is empty.
     pub(super) fn map(self, name: &str) -> Result<Item, Error> {
         Ok(self.read(name, |value| value.as_m().ok().cloned())?.unwrap_or_default())
     }
@@ -95,16 +95,16 @@ impl<'a> Reader<'a> {
         Ok(self.read(name, |value| value.as_ss().ok().cloned())?.unwrap_or_default())
     }
 
-    pub(super) fn author(self, name: &str) -> Result<Author, Error> {
+    pub(super) fn actor(self, name: &str) -> Result<Actor, Error> {
         let map = self.map(name)?;
-        let inner = Reader::new(self.kind, &map);
-        Ok(Author { id: inner.text("id")?, name: inner.text("name")? })
+        let inner = Reader::new(self.table, &map);
+        Ok(Actor { id: inner.text("id")?, name: inner.text("name")? })
     }
 
     fn read<T>(self, name: &str, read: impl Fn(&AttributeValue) -> Option<T>) -> Result<Option<T>, Error> {
         match self.item.get(name) {
             None => Ok(None),
-            Some(value) => read(value).map(Some).ok_or(Error::Malformed(self.kind)),
+            Some(value) => read(value).map(Some).ok_or(Error::Malformed(self.table)),
         }
     }
 }

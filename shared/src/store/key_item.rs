@@ -1,19 +1,26 @@
-//! A key as one item. Names are short and numbers bare: the authorizer rewrites the item with every request, and is
-//! charged by its size.
+//! A key as one item. Attribute names are short and timestamps are numbers: the authorizer rewrites the item with every
+//! request, and DynamoDB charges by its size.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Error;
-use super::item::{Item, Reader, author, bytes, moment, number, text};
+use super::error::Error;
+use super::item::{Item, Reader, actor, bytes, number, text, timestamp};
 use crate::domain::channel::{ChannelId, Channels, Slug};
-use crate::domain::key::{Key, KeyName, Limits, OldSecret, Usage};
+use crate::domain::key::{Key, KeyName, PreviousSecret};
+use crate::domain::limits::{Limits, Usage};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::scope::Scope;
 use crate::domain::secret::SecretHash;
 
-const KIND: &str = "keys";
+const TABLE: &str = "keys";
+
+/// The attributes of a previous secret.
+pub(super) const PREVIOUS_SECRET: [&str; 4] = ["old_hash", "old_hint", "old_until", "old_used_at"];
+
+/// An attribute and its value; `None` removes it.
+pub(super) type Attribute = (&'static str, Option<AttributeValue>);
 
 /// The attribute that counts a UTC day.
 pub(super) fn day_attribute(day: i64) -> String {
@@ -25,153 +32,133 @@ pub(super) fn minute_attribute(minute: i64) -> String {
     format!("m{minute}")
 }
 
-/// A permission in the item.
-pub(super) const fn permission_word(permission: Permission) -> &'static str {
-    match permission {
-        Permission::Send => "send",
-        Permission::Subscribe => "subscribe",
-    }
-}
-
-/// Channels in an item: slugs to ids.
+/// Channels in an item: a map of slugs to ids.
 pub(super) fn channels_attribute(channels: &Channels) -> AttributeValue {
     let entries = channels.iter().map(|(slug, id)| (slug.to_string(), text(id.as_str())));
     AttributeValue::M(entries.collect())
 }
 
 /// Channels of an item.
-pub(super) fn channels_of(reader: Reader<'_>, name: &str) -> Result<Channels, Error> {
-    let malformed = |()| Error::Malformed(reader.kind);
+pub(super) fn read_channels(reader: Reader<'_>, name: &str) -> Result<Channels, Error> {
+    let malformed = || Error::Malformed(reader.table);
     let entry = |(slug, id): (String, AttributeValue)| {
-        let slug = Slug::try_from(slug).map_err(|_| malformed(()))?;
-        let id = id.as_s().map_err(|_| malformed(()))?;
-        Ok((slug, ChannelId::stored(id.clone())))
+        let slug = Slug::try_from(slug).map_err(|_| malformed())?;
+        let id = id.as_s().map_err(|_| malformed())?;
+        Ok((slug, ChannelId::from_stored(id.clone())))
     };
     reader.map(name)?.into_iter().map(entry).collect()
 }
 
 /// The item of a new key.
 pub(super) fn to_item(key: &Key) -> Item {
-    let mut item = HashMap::from([
-        ("account".to_owned(), text(key.account.as_str())),
-        ("id".to_owned(), text(key.id.as_str())),
-        ("hash".to_owned(), bytes(key.hash.as_bytes())),
-        ("hint".to_owned(), text(&key.hint)),
-        ("created_at".to_owned(), moment(key.created_at)),
-        ("created_by".to_owned(), author(&key.created_by)),
-        ("uses".to_owned(), number(key.usage.total)),
-        ("slots".to_owned(), AttributeValue::M(HashMap::new())),
-    ]);
-    for (name, value) in editable(key) {
-        if let Some(value) = value {
-            item.insert(name.to_owned(), value);
-        }
-    }
-    item
+    let created = [
+        ("account", Some(text(key.account.as_str()))),
+        ("id", Some(text(key.id.as_str()))),
+        ("created_at", Some(timestamp(key.created_at))),
+        ("created_by", Some(actor(&key.created_by))),
+        ("uses", Some(number(key.usage.total))),
+        ("slots", Some(AttributeValue::M(HashMap::new()))),
+    ];
+    let all = created.into_iter().chain(edited(key)).chain(rotated(key));
+    all.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// The attributes that an edit writes; `None` is absent from the item.
-pub(super) fn editable(key: &Key) -> [(&'static str, Option<AttributeValue>); 10] {
-    let permissions = key.permissions.iter().map(|p| permission_word(*p).to_owned()).collect();
+/// The attributes that an edit writes.
+pub(super) fn edited(key: &Key) -> Vec<Attribute> {
+    let permissions = key.permissions.iter().map(|permission| permission.stored_name().to_owned()).collect();
     let channels = match &key.scope {
         Scope::All => None,
         Scope::Channels(channels) => Some(channels_attribute(channels)),
     };
-    [
+    vec![
         ("name", Some(text(key.name.as_str()))),
         ("permissions", Some(AttributeValue::Ss(permissions))),
         ("scope", Some(text(key.scope.name()))),
         ("channels", channels),
         ("status", Some(text(key.status.name()))),
-        ("expires_at", key.expires_at.map(moment)),
+        ("expires_at", key.expires_at.map(timestamp)),
         ("per_minute", key.limits.per_minute.map(number)),
         ("per_day", key.limits.per_day.map(number)),
-        ("updated_at", Some(moment(key.updated_at))),
+        ("updated_at", Some(timestamp(key.updated_at))),
         ("revision", Some(text(&key.revision))),
     ]
 }
 
-/// The attributes that a rotation writes; `None` is absent from the item. An edit must not: the authorizer writes one of them.
-pub(super) fn rotated(key: &Key) -> [(&'static str, Option<AttributeValue>); 6] {
-    let old = key.old_secret.as_ref();
-    [
+/// The attributes that a rotation writes besides. An edit must not write them, because the authorizer writes `old_used_at`.
+pub(super) fn rotated(key: &Key) -> Vec<Attribute> {
+    let previous = key.previous_secret.as_ref();
+    vec![
         ("hash", Some(bytes(key.hash.as_bytes()))),
         ("hint", Some(text(&key.hint))),
-        ("old_hash", old.map(|old| bytes(old.hash.as_bytes()))),
-        ("old_hint", old.map(|old| text(&old.hint))),
-        ("old_until", old.map(|old| moment(old.valid_until))),
-        ("old_used_at", old.and_then(|old| old.last_used_at).map(moment)),
+        ("old_hash", previous.map(|previous| bytes(previous.hash.as_bytes()))),
+        ("old_hint", previous.map(|previous| text(&previous.hint))),
+        ("old_until", previous.map(|previous| timestamp(previous.valid_until))),
+        ("old_used_at", previous.and_then(|previous| previous.last_used_at).map(timestamp)),
     ]
 }
 
 /// The key of an item.
 pub(super) fn from_item(item: &Item) -> Result<Key, Error> {
-    let reader = Reader::new(KIND, item);
-    let malformed = || Error::Malformed(KIND);
+    let reader = Reader::new(TABLE, item);
+    let malformed = || Error::Malformed(TABLE);
     let scope = match reader.text("scope")?.as_str() {
         "all" => Scope::All,
-        "channels" => Scope::Channels(channels_of(reader, "channels")?),
+        "channels" => Scope::Channels(read_channels(reader, "channels")?),
         _ => return Err(malformed()),
     };
-    let permissions: Option<Permissions> = reader
-        .texts("permissions")?
-        .iter()
-        .map(|word| [Permission::Send, Permission::Subscribe].into_iter().find(|p| permission_word(*p) == word))
-        .collect();
+    let permissions = reader.texts("permissions")?;
+    let permissions: Option<Permissions> = permissions.iter().map(|name| Permission::from_stored(name)).collect();
 
     Ok(Key {
         account: reader.parsed("account")?,
         id: reader.parsed("id")?,
-        name: KeyName::stored(reader.text("name")?),
+        name: KeyName::from_stored(reader.text("name")?),
         hash: SecretHash::from_bytes(reader.bytes("hash")?).ok_or_else(malformed)?,
         hint: reader.text("hint")?,
         permissions: permissions.ok_or_else(malformed)?,
         scope,
         status: reader.parsed("status")?,
-        expires_at: reader.optional_moment("expires_at")?,
+        expires_at: reader.optional_timestamp("expires_at")?,
         limits: Limits {
             per_minute: reader.optional_number("per_minute")?,
             per_day: reader.optional_number("per_day")?,
         },
-        created_at: reader.moment("created_at")?,
-        created_by: reader.author("created_by")?,
-        updated_at: reader.moment("updated_at")?,
-        last_used_at: reader.optional_moment("last_used_at")?,
-        usage: Usage { total: reader.number("uses")?, days: counted(item, 'd'), minutes: counted(item, 'm') },
-        old_secret: old_secret(reader)?,
+        created_at: reader.timestamp("created_at")?,
+        created_by: reader.actor("created_by")?,
+        updated_at: reader.timestamp("updated_at")?,
+        last_used_at: reader.optional_timestamp("last_used_at")?,
+        usage: Usage { total: reader.number("uses")?, days: counters(item, 'd'), minutes: counters(item, 'm') },
+        previous_secret: previous_secret(reader)?,
         revision: reader.text("revision")?,
     })
 }
 
-fn old_secret(reader: Reader<'_>) -> Result<Option<OldSecret>, Error> {
-    let Some(valid_until) = reader.optional_moment("old_until")? else { return Ok(None) };
-    Ok(Some(OldSecret {
-        hash: SecretHash::from_bytes(reader.bytes("old_hash")?).ok_or(Error::Malformed(KIND))?,
+fn previous_secret(reader: Reader<'_>) -> Result<Option<PreviousSecret>, Error> {
+    let Some(valid_until) = reader.optional_timestamp("old_until")? else { return Ok(None) };
+    Ok(Some(PreviousSecret {
+        hash: SecretHash::from_bytes(reader.bytes("old_hash")?).ok_or(Error::Malformed(TABLE))?,
         hint: reader.text("old_hint")?,
         valid_until,
-        last_used_at: reader.optional_moment("old_used_at")?,
+        last_used_at: reader.optional_timestamp("old_used_at")?,
     }))
 }
 
-/// When the old secret of a rotated key ends or ended, in milliseconds.
+/// The end of a previous secret, in milliseconds.
 pub(super) fn old_until(item: &Item) -> Option<i64> {
     item.get("old_until")?.as_n().ok()?.parse().ok()
 }
 
-/// All that is kept of an old secret.
-pub(super) const OLD_SECRET: [&str; 4] = ["old_hash", "old_hint", "old_until", "old_used_at"];
-
-/// The writers that wrote the item lately, each with the number of its last write.
+/// The writer slots of an item, each with the number of its last write.
 pub(super) fn slots(item: &Item) -> HashMap<String, i64> {
     let slots = item.get("slots").and_then(|value| value.as_m().ok());
     let slot = |(writer, n): (&String, &AttributeValue)| Some((writer.clone(), n.as_n().ok()?.parse().ok()?));
     slots.into_iter().flatten().filter_map(slot).collect()
 }
 
-/// The attributes that are this letter and a number: counts by day or by minute.
-fn counted(item: &Item, letter: char) -> std::collections::BTreeMap<i64, u64> {
-    let count = |(name, value): (&String, &AttributeValue)| {
+/// The counters of days or minutes: attributes whose name is this letter and a number.
+fn counters(item: &Item, letter: char) -> BTreeMap<i64, u64> {
+    let counter = |(name, value): (&String, &AttributeValue)| {
         Some((name.strip_prefix(letter)?.parse().ok()?, value.as_n().ok()?.parse().ok()?))
     };
-    item.iter().filter_map(count).collect()
+    item.iter().filter_map(counter).collect()
 }

@@ -1,56 +1,56 @@
-//! Several items written together or not at all. The token makes a repeat of a transaction that was applied succeed
-//! without being applied again.
+//! Transactions: several items written together or not at all. The client token makes a repeat of an applied transaction
+//! succeed without being applied again.
 
-use std::time::Instant;
-
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::{Error, PATIENCE, REPEATS, Store, busy, failed, pause};
+use super::error::{Error, code, is_throttled};
+use super::retry::Retries;
+use super::tables::Store;
 use crate::domain::random;
 
-/// How a transaction ended.
+/// The outcome of a transaction.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Transacted {
-    /// All of it was written.
-    Done,
-    /// Nothing was written: the condition of the part with this number failed.
-    Refused(usize),
+pub(super) enum TransactionOutcome {
+    /// Every item was written.
+    Committed,
+    /// No item was written: the condition of the item with this index failed.
+    ConditionFailed(usize),
 }
 
 impl Store {
-    /// Writes these items together.
-    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
+    /// Writes these items together, with retries on conflicts and throttling.
+    pub(super) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<TransactionOutcome, Error> {
         let token = random::base62(32);
-        let (mut repeats, began) = (0, Instant::now());
+        let mut retries = Retries::start();
         loop {
-            let call = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
+            let call = self.client.transact_write_items().set_transact_items(Some(items.clone()));
             let Err(error) = call.client_request_token(&token).send().await else {
-                return Ok(Transacted::Done);
+                return Ok(TransactionOutcome::Committed);
             };
-            let again = match &error {
-                SdkError::ServiceError(answer) => match answer.err() {
+            let retryable = match &error {
+                SdkError::ServiceError(response) => match response.err() {
                     TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                        let codes: Vec<&str> =
-                            cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or_default()).collect();
-                        if let Some(part) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
-                            return Ok(Transacted::Refused(part));
+                        let codes: Vec<&str> = cancelled
+                            .cancellation_reasons()
+                            .iter()
+                            .map(|reason| reason.code().unwrap_or_default())
+                            .collect();
+                        if let Some(index) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
+                            return Ok(TransactionOutcome::ConditionFailed(index));
                         }
-                        codes.iter().any(|code| {
-                            matches!(*code, "TransactionConflict" | "ProvisionedThroughputExceeded")
-                                || code.contains("Throttl")
-                        })
+                        codes.into_iter().any(is_throttled)
                     }
-                    other => busy(other) || other.code() == Some("TransactionInProgressException"),
+                    other => is_throttled(code(other)),
                 },
                 _ => false,
             };
-            repeats += 1;
-            if !again || repeats == REPEATS || began.elapsed() > PATIENCE {
-                return Err(if again { Error::Unavailable(error.into()) } else { failed(error) });
+            retries.count();
+            if !retryable || retries.exhausted() {
+                return Err(if retryable { Error::Unavailable(error.into()) } else { error.into() });
             }
-            tokio::time::sleep(pause(repeats)).await;
+            retries.backoff().await;
         }
     }
 }

@@ -1,137 +1,138 @@
-//! Who writes: the slots that a Lambda environment signs its counting writes with, and what it has seen that can go.
+//! Writer slots, by which a counting write recognizes its own repeat, and the parts of a key's item that can be pruned.
 //!
-//! A Lambda environment serves one request at a time, so it has one slot. Where several requests run at once, each
-//! borrows a slot of its own: two that shared one would let a request through uncounted.
+//! A Lambda environment serves one request at a time, so it has one slot. Where requests run concurrently, each borrows a
+//! slot of its own: two requests that shared one would let one through uncounted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::item::Item;
 use super::key_item;
-use crate::domain::key::{DAYS_OF_USAGE, KeyId};
+use crate::domain::id::KeyId;
+use crate::domain::limits::DAYS_OF_USAGE;
 use crate::domain::random;
 use crate::domain::time::Timestamp;
 
-/// What was over for so many milliseconds can go: a slot, far longer than an attempt may take, or a late one would count
-/// again; an old secret, whatever the clocks of two environments differ by.
-const STALE_AFTER: i64 = 60_000;
+/// Only what ended more than this many milliseconds ago is pruned: longer than any attempt, because a late duplicate would
+/// count again, and than any clock skew between environments.
+const PRUNE_AFTER: i64 = 60_000;
 
-/// So much is removed with one write.
-const MOST_PRUNED: usize = 8;
+/// The maximum number of slots that one write prunes.
+const MAX_PRUNED_SLOTS: usize = 8;
 
-/// So many counters, too: they need no condition. A key that is used once in a while leaves one each time.
-const MOST_COUNTERS: usize = 32;
+/// The maximum number of counters that one write prunes; they need no condition. A rarely used key leaves one each time.
+const MAX_PRUNED_COUNTERS: usize = 32;
 
-/// Of so many keys it is remembered what can go.
-const MOST_KEYS: usize = 1_024;
+/// The maximum number of keys whose prunable parts are remembered.
+const MAX_TRACKED_KEYS: usize = 1_024;
 
 /// The slots of this environment.
 #[derive(Default)]
-pub(super) struct Writers {
-    idle: Mutex<Vec<Slot>>,
-    stale: Mutex<HashMap<KeyId, Stale>>,
+pub(super) struct WriterPool {
+    idle: Mutex<Vec<WriterSlot>>,
+    prunable: Mutex<HashMap<KeyId, Prunable>>,
 }
 
-struct Slot {
+struct WriterSlot {
     name: String,
     last: i64,
 }
 
 /// A slot, borrowed for one request.
-pub(super) struct Lent<'a> {
-    writers: &'a Writers,
-    slot: Slot,
+pub(super) struct SlotGuard<'a> {
+    pool: &'a WriterPool,
+    slot: WriterSlot,
 }
 
-/// What an image of a key showed that no request needs any more.
+/// The parts of a key's item that no request needs any more.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(super) struct Stale {
-    /// Slots, with the number that was seen: one that was written since stays.
+pub(super) struct Prunable {
+    /// Slots with the number that was read: a slot that was written since stays.
     pub(super) slots: Vec<(String, i64)>,
-    /// Names of counters of days and minutes that are over.
+    /// Names of counters of past days and minutes.
     pub(super) counters: Vec<String>,
-    /// The end of an old secret whose time is over, as it was seen: a rotation may have brought another.
+    /// The end of an expired previous secret, as it was read: a rotation may have replaced it since.
     pub(super) old_until: Option<i64>,
 }
 
-impl Writers {
-    /// A slot that no other request of this environment uses meanwhile.
-    pub(super) fn borrow(&self) -> Lent<'_> {
+impl WriterPool {
+    /// A slot that no other running request of this environment uses.
+    pub(super) fn borrow(&self) -> SlotGuard<'_> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Lent { writers: self, slot: idle.unwrap_or_else(Slot::new) }
+        SlotGuard { pool: self, slot: idle.unwrap_or_else(WriterSlot::new) }
     }
 
-    /// What was seen to be stale in this key's item, once.
-    pub(super) fn take_stale(&self, key: &KeyId) -> Stale {
-        self.stale.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
+    /// Takes the prunable parts of this key's item.
+    pub(super) fn take_prunable(&self, key: &KeyId) -> Prunable {
+        self.prunable.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
     }
 
-    /// Remembers what a later write can remove.
+    /// Remembers the parts of this item that a later write can prune.
     pub(super) fn remember(&self, key: &KeyId, item: &Item, now: Timestamp) {
-        let stale = Stale::seen_in(item, now);
-        let mut known = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
-        if stale == Stale::default() {
+        let prunable = Prunable::of(item, now);
+        let mut known = self.prunable.lock().unwrap_or_else(PoisonError::into_inner);
+        if prunable == Prunable::default() {
             known.remove(key);
             return;
         }
-        if known.len() == MOST_KEYS {
-            // Keys that are not used again would hold their places for ever; what can go is seen again.
+        if known.len() == MAX_TRACKED_KEYS {
+            // Keys that are not used again would stay for ever; prunable parts are found again.
             known.clear();
         }
-        known.insert(key.clone(), stale);
+        known.insert(key.clone(), prunable);
     }
 }
 
-impl Slot {
+impl WriterSlot {
     fn new() -> Self {
         Self { name: random::base62(8), last: 0 }
     }
 }
 
-impl Lent<'_> {
+impl SlotGuard<'_> {
     /// The slot's name.
     pub(super) fn name(&self) -> &str {
         &self.slot.name
     }
 
-    /// The number of a request: its milliseconds, but always more than the one before.
+    /// The number of a request: its milliseconds, but always greater than the last number.
     pub(super) fn next(&mut self, now: Timestamp) -> i64 {
         self.slot.last = now.millis().max(self.slot.last + 1);
         self.slot.last
     }
 
-    /// Draws another name: another environment has the same.
+    /// Draws another name, because another environment has the same.
     pub(super) fn rename(&mut self) {
         self.slot.name = random::base62(8);
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for SlotGuard<'_> {
     fn drop(&mut self) {
-        let slot = std::mem::replace(&mut self.slot, Slot { name: String::new(), last: 0 });
-        self.writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+        let slot = std::mem::replace(&mut self.slot, WriterSlot { name: String::new(), last: 0 });
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
     }
 }
 
-impl Stale {
-    /// What can go of this item. Days and minutes are over for everybody; a slot may have been written since.
-    fn seen_in(item: &Item, now: Timestamp) -> Self {
-        let long_ago = now.millis() - STALE_AFTER;
-        let old_slot = |(_, n): &(String, i64)| *n < long_ago;
-        let mut slots: Vec<_> = key_item::slots(item).into_iter().filter(old_slot).collect();
-        slots.truncate(MOST_PRUNED);
-        let over = |name: &&String| {
+impl Prunable {
+    /// The prunable parts of an item. Past days and minutes stay past; a slot may have been written since.
+    fn of(item: &Item, now: Timestamp) -> Self {
+        let long_ago = now.millis() - PRUNE_AFTER;
+        let unused = |(_, n): &(String, i64)| *n < long_ago;
+        let mut slots: Vec<_> = key_item::slots(item).into_iter().filter(unused).collect();
+        slots.truncate(MAX_PRUNED_SLOTS);
+        let past = |name: &&String| {
             let older =
                 |letter, than| name.strip_prefix(letter).and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n < than);
             older('d', now.day() - DAYS_OF_USAGE) || older('m', now.minute() - 1)
         };
-        let counters = item.keys().filter(over).take(MOST_COUNTERS).cloned().collect();
+        let counters = item.keys().filter(past).take(MAX_PRUNED_COUNTERS).cloned().collect();
         let old_until = key_item::old_until(item).filter(|until| *until < long_ago);
 
         Self { slots, counters, old_until }
     }
 
-    /// Without this writer's own slot, which its write renews.
+    /// The same without this writer's slot, which its write renews.
     pub(super) fn without(mut self, writer: &str) -> Self {
         self.slots.retain(|(name, _)| name != writer);
         self
@@ -143,25 +144,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_go_is_seen_however_many_keys_there_are() {
-        let (writers, now) = (Writers::default(), Timestamp::from_millis(1_000 * 86_400_000));
+    fn prunable_parts_are_found_however_many_keys_there_are() {
+        let (pool, now) = (WriterPool::default(), Timestamp::from_millis(1_000 * 86_400_000));
         let item = Item::from([("m1".to_owned(), crate::store::item::number(1))]);
-        let keys: Vec<KeyId> = (0..=MOST_KEYS).map(|_| KeyId::generate(now)).collect();
+        let keys: Vec<KeyId> = (0..=MAX_TRACKED_KEYS).map(|_| KeyId::generate(now)).collect();
         for key in &keys {
-            writers.remember(key, &item, now);
+            pool.remember(key, &item, now);
         }
-        assert_eq!(writers.take_stale(&keys[MOST_KEYS]).counters, ["m1"]);
-        assert_eq!(writers.take_stale(&keys[MOST_KEYS]), Stale::default(), "once");
+        assert_eq!(pool.take_prunable(&keys[MAX_TRACKED_KEYS]).counters, ["m1"]);
+        assert_eq!(pool.take_prunable(&keys[MAX_TRACKED_KEYS]), Prunable::default(), "once");
     }
 
     #[test]
-    fn an_old_secret_goes_long_after_its_end_by_any_clock() {
+    fn a_previous_secret_is_pruned_long_after_its_end() {
         let now = Timestamp::from_millis(1_000 * 86_400_000);
-        let seen = |ago: i64| {
+        let pruned = |ago: i64| {
             let item = Item::from([("old_until".to_owned(), crate::store::item::number(now.millis() - ago))]);
-            Stale::seen_in(&item, now).old_until
+            Prunable::of(&item, now).old_until
         };
-        assert_eq!([-1, 0, STALE_AFTER].map(seen), [None; 3]);
-        assert_eq!(seen(STALE_AFTER + 1), Some(now.millis() - STALE_AFTER - 1));
+        assert_eq!([-1, 0, PRUNE_AFTER].map(pruned), [None; 3]);
+        assert_eq!(pruned(PRUNE_AFTER + 1), Some(now.millis() - PRUNE_AFTER - 1));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::domain::random;
+use shared::random;
 
 use super::judge::Seen;
 use super::parts::{self, Parts};

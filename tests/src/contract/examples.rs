@@ -1,12 +1,12 @@
 //! Every example of the contract is what its schema describes, and every sentence of a refusal is the one that is answered.
 
 use serde_json::Value;
-use shared::domain::channel::{ChannelId, Channels, Slug, Slugs};
-use shared::domain::key::KeyName;
-use shared::domain::permission::Permission;
-use shared::domain::scope::{self, Scope};
-use shared::http::json_body::Mistake;
-use shared::http::problem::Problem;
+use shared::channel::{ChannelId, Channels, Slug, Slugs};
+use shared::fields::Mistake;
+use shared::key::KeyName;
+use shared::permission::Permission;
+use shared::problem::Problem;
+use shared::scope::{self, Scope};
 
 use super::judge::mistakes;
 use super::{DOCUMENT, Place};

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use jsonschema::{Registry, Validator};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::json::Json;
+use shared::json::Json;
 
 use super::parts::{self, Parts};
 use super::{DOCUMENT, Operation, Place, codes, elsewhere, find};

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::functions::{Handler, in_process};
 use reqwest::Client;
 use serde_json::{Value, json};
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 
 use super::say;
 use crate::proxy::{Call, Fate, Proxy};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use serde_json::json;
-use shared::domain::time::Timestamp;
+use shared::time::Timestamp;
 
 use super::say;
 use crate::App;

@@ -9,10 +9,10 @@ use std::time::Instant;
 use futures::future::join_all;
 use rand::RngExt as _;
 use serde_json::Value;
-use shared::domain::key::{Ask, AskedReach};
-use shared::domain::permission::Permission;
-use shared::domain::time::Timestamp;
+use shared::key::{Ask, AskedReach};
+use shared::permission::Permission;
 use shared::store::{Error, Verdict};
+use shared::time::Timestamp;
 
 use super::say;
 use crate::engine::Engine;

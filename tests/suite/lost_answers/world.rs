@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::domain::history::{Action, Event};
-use shared::domain::key::{Ask, AskedReach, Key, Overlap, Status};
-use shared::domain::permission::Permission;
-use shared::domain::random;
-use shared::domain::secret::Secret;
-use shared::domain::time::Timestamp;
+use shared::history::{Action, Event};
+use shared::key::{Ask, AskedReach, Key, Overlap, Status};
+use shared::permission::Permission;
+use shared::random;
+use shared::secret::Secret;
 use shared::store::{Edited, Error, Store, Verdict};
+use shared::time::Timestamp;
 use tests::engine::Engine;
 use tests::proxy::{Held, Proxy, Rewrites, Sent, Signature};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};

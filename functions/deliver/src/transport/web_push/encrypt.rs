@@ -1,4 +1,4 @@
-//! A push as one encrypted record, as RFC 8291 makes it: on the primitives of the crypto library, a fresh key pair each.
+//! Encryption of a push into one record (RFC 8291), on the primitives of the crypto library, with a new key pair each.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
@@ -6,17 +6,17 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, rand};
 use shared::domain::subscription::{AuthSecret, P256dh};
 
-/// The record size that the header states (RFC 8188); the one record of a push is never longer.
+/// The record size in the header (RFC 8188); the one record of a push is never longer.
 const RECORD_SIZE: u32 = 4096;
 
-/// The body for one subscriber.
+/// The encrypted body for one subscription.
 pub(crate) fn encrypt(plaintext: &[u8], p256dh: &P256dh, auth: &AuthSecret) -> Result<Vec<u8>, Unspecified> {
     let mut salt = [0; 16];
     rand::fill(&mut salt)?;
     encrypt_with(plaintext, p256dh, auth, &PrivateKey::generate(&ECDH_P256)?, salt)
 }
 
-/// The same with a given key pair and salt, by which it can be compared with the RFC's example.
+/// The same with a given key pair and salt, to compare it with the RFC's example.
 fn encrypt_with(
     plaintext: &[u8],
     p256dh: &P256dh,
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_of_rfc_8291_comes_out_byte_for_byte() {
+    fn the_example_of_rfc_8291_is_reproduced_byte_for_byte() {
         let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).expect("base64url");
         let p256dh = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
         let p256dh = P256dh::try_from(p256dh.to_owned()).expect("a public key");
@@ -86,7 +86,7 @@ mod tests {
         let p256dh = P256dh::try_from(p256dh.to_owned()).expect("a public key");
         let auth = AuthSecret::try_from("BTBZMqHH6r4Tts7J_aSIgg".to_owned()).expect("a secret");
 
-        let body = encrypt(&[b'x'; shared::domain::push::MOST_BYTES], &p256dh, &auth).expect("a body");
+        let body = encrypt(&[b'x'; shared::domain::notification::MAX_PLAINTEXT_BYTES], &p256dh, &auth).expect("a body");
 
         assert_eq!(body.len(), RECORD_SIZE as usize);
     }

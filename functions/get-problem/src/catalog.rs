@@ -1,7 +1,7 @@
 //! What each code of a refusal means, and what whoever meets it can do.
 
 /// A code, explained.
-pub(crate) struct Explained {
+pub(crate) struct ProblemPage {
     pub(crate) code: &'static str,
     pub(crate) status: u16,
     pub(crate) title: &'static str,
@@ -15,12 +15,12 @@ const fn row(
     title: &'static str,
     meaning: &'static str,
     remedy: &'static str,
-) -> Explained {
-    Explained { code, status, title, meaning, remedy }
+) -> ProblemPage {
+    ProblemPage { code, status, title, meaning, remedy }
 }
 
 /// Every code that the API answers with, by status.
-pub(crate) const CATALOGUE: [Explained; 28] = [
+pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         400,
         "invalid_body",

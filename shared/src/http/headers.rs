@@ -1,0 +1,36 @@
+//! Headers that every response of a route has: for browsers, and for keys with rate limits.
+
+use lambda_http::http::HeaderName;
+use lambda_http::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, VARY};
+
+use super::request::{Extract as _, Request};
+use crate::config::Config;
+use crate::domain::caller::Caller;
+use crate::domain::limits::Quota;
+
+/// The headers that a page of another origin may read.
+const EXPOSED_HEADERS: &str =
+    "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate";
+
+/// The headers by which a browser lets a page read a response: any origin on the routes that a page calls with a
+/// publishable key, the console's origin on all others.
+pub(super) fn cors(route: &str, config: &Config) -> [(HeaderName, String); 3] {
+    let origin = if route.starts_with("/subscriptions") { "*" } else { &config.console_origin };
+    [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned()),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS.to_owned()),
+        (VARY, "Origin".to_owned()),
+    ]
+}
+
+/// What is left of the rate limits of a request's key (draft-ietf-httpapi-ratelimit-headers-10); empty without limits.
+pub(super) fn rate_limits(request: &Request) -> Vec<(HeaderName, String)> {
+    let quotas = Caller::from_context(request.authorizer()).map(|caller| caller.quotas).unwrap_or_default();
+    if quotas.is_empty() {
+        return Vec::new();
+    }
+    let list = |item: fn(&Quota) -> String| quotas.iter().map(item).collect::<Vec<_>>().join(", ");
+    let policy = list(|quota| format!("\"{}\";q={};w={}", quota.period.name(), quota.limit, quota.period.seconds()));
+    let left = list(|quota| format!("\"{}\";r={};t={}", quota.period.name(), quota.left, quota.resets_in));
+    vec![(HeaderName::from_static("ratelimit-policy"), policy), (HeaderName::from_static("ratelimit"), left)]
+}
