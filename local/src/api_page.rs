@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::html::{document, escape, row, table, words};
+use crate::oidc::html::{document, escape, row, table, words};
 
 const CONTRACT: &str = include_str!("../../docs/openapi.yaml");
 

@@ -1,31 +1,14 @@
 //! Pushgate on a laptop: the template's gateway, tables, queue, secret and sign-in in one process, on 127.0.0.1 alone.
 
-mod access_log;
 mod api_page;
-mod authorizers;
-mod connection;
-mod data;
-mod environment;
-mod event;
-pub mod functions;
+mod data_dir;
 mod gateway;
-mod gateway_responses;
-mod html;
-mod integration;
-mod invocation;
+mod lambda;
+mod local_routes;
 pub mod log;
-mod own;
-mod people;
-mod poller;
-mod queue;
+mod oidc;
 mod random;
-mod remote;
-mod roles;
-mod route;
-mod secrets;
-mod service;
-mod sign_in;
-mod tables;
+mod services;
 mod template;
 
 use std::{
@@ -40,18 +23,21 @@ use axum::{Router, middleware::from_fn_with_state};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
-use connection::{Connection, Connections};
-use data::Data;
-use environment::Surroundings;
-use functions::Handler;
-use gateway::Gateway;
-use invocation::{Functions, Running};
-use people::People;
-use queue::{Counts, Queues, journal::Journal};
-pub use roles::Grant;
-use roles::Roles;
+use data_dir::Data;
+use gateway::connection::{Connection, Connections};
+use gateway::{Gateway, route};
+use lambda::environment::{self, Surroundings};
+pub use lambda::in_process as functions;
+use lambda::in_process::Handler;
+use lambda::invoke::{Functions, Running};
+use lambda::{event_source_mapping, watch as lambda_watch};
+use oidc::users::People;
 pub use route::Route;
-use secrets::Secrets;
+use services::dynamodb;
+pub use services::iam::Grant;
+use services::iam::{self, Roles};
+use services::secrets_manager::{self, Secrets};
+use services::sqs::{self, Counts, Queues, journal::Journal};
 use template::Template;
 
 /// How long what is running may take to end.
@@ -126,7 +112,7 @@ impl Local {
         let (secrets_listener, secrets_url) = listen(0).await?;
 
         let template = Arc::new(Template::read(&options.template, &queue_url)?);
-        let database = tables::open(folder, &template.tables)?;
+        let database = dynamodb::open(folder, &template.tables)?;
         let journal = folder.map(Journal::open).transpose()?;
         let queues = Arc::new(Queues::new(template.queues.clone(), journal));
         let secrets = Secrets::open(folder, &template.secrets)?;
@@ -146,7 +132,7 @@ impl Local {
                 None => scratch.insert(Scratch::new()?).0.as_path(),
             };
             environment_file = Some(surroundings.write(&template.functions, folder)?);
-            remote::at(address, &template.functions)?
+            lambda_watch::at(address, &template.functions)?
         } else {
             let environment =
                 |id: &str| template.functions.get(id).map(|it| surroundings.of(id, it)).unwrap_or_default();
@@ -156,7 +142,7 @@ impl Local {
         let functions = Functions::new(&template.functions, handlers, running.clone())?;
         let people = Arc::new(People::new(format!("{url}/_local"))?);
 
-        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), roles::admit));
+        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), iam::admit));
         let (back, _) = watch::channel(false);
         let ended = back.subscribe();
         let back_tasks = vec![
@@ -167,9 +153,9 @@ impl Local {
                     tracing::error!(error, "the embedded database stopped");
                 }
             }),
-            serve(dynamodb_listener, guarded(tables::router(database_url)), back.subscribe()),
-            serve(queue_listener, guarded(queue::server::router(Arc::clone(&queues))), back.subscribe()),
-            serve(secrets_listener, guarded(secrets::router(secrets)), back.subscribe()),
+            serve(dynamodb_listener, guarded(dynamodb::router(database_url)), back.subscribe()),
+            serve(queue_listener, guarded(sqs::server::router(Arc::clone(&queues))), back.subscribe()),
+            serve(secrets_listener, guarded(secrets_manager::router(secrets)), back.subscribe()),
         ];
 
         let (front, _) = watch::channel(false);
@@ -182,11 +168,11 @@ impl Local {
             .map(|source| {
                 let stop = front.subscribe();
                 let (source, queues) = (source.clone(), Arc::clone(&queues));
-                tokio::spawn(poller::poll(source, queues, functions.clone(), running.clone(), stop))
+                tokio::spawn(event_source_mapping::poll(source, queues, functions.clone(), running.clone(), stop))
             })
             .collect();
         let gateway = Arc::new(Gateway { template, functions, people: Arc::clone(&people), running: running.clone() });
-        let app = own::router(people, Arc::clone(&queues), dead_letters)
+        let app = local_routes::router(people, Arc::clone(&queues), dead_letters)
             .merge(Router::new().fallback(gateway::handle).with_state(gateway));
         let ended = over(front.subscribe());
         front_tasks.push(tokio::spawn(async move {

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::access_log;
+use crate::gateway::access_log;
 
 /// The form of the lines.
 #[derive(Clone, Default)]

@@ -15,7 +15,7 @@ use axum::{
 use serde_json::Value;
 
 use crate::{
-    service::{error, target},
+    services::aws_json::{error, target},
     template::intrinsics::{ACCOUNT, REGION},
 };
 

@@ -13,7 +13,7 @@ use dynoxide::{Database, errors::DynoxideError};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{StartError, roles::LARGEST_REQUEST};
+use crate::{StartError, services::iam::LARGEST_REQUEST};
 
 /// Opens the database and makes the tables that it lacks.
 pub(crate) fn open(data: Option<&Path>, tables: &[(Value, Option<String>)]) -> Result<Database, StartError> {

@@ -1,5 +1,14 @@
 //! The gateway: what API Gateway does with a request, from its first byte to the answer.
 
+pub(crate) mod access_log;
+pub(crate) mod authorizers;
+pub(crate) mod connection;
+mod event;
+mod policy;
+mod proxy_response;
+pub(crate) mod responses;
+pub(crate) mod route;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -12,15 +21,14 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    authorizers::{self, Authorizer, Decision},
-    connection::{Connection, Head},
-    event::Call,
-    gateway_responses::{
+    gateway::authorizers::{Authorizer, Decision},
+    gateway::connection::{Connection, Head},
+    gateway::event::Call,
+    gateway::responses::{
         AUTHORIZER_FAILURE, FUNCTION_FAILED, Refusal, TIMED_OUT, TOO_LARGE, UNAUTHORIZED, UNKNOWN_ROUTE,
     },
-    integration,
-    invocation::{Functions, PAYLOAD_LIMIT, Running},
-    people::People,
+    lambda::invoke::{Functions, PAYLOAD_LIMIT, Running},
+    oidc::users::People,
     random,
     template::Template,
 };
@@ -153,7 +161,7 @@ impl Gateway {
         let mut response = match timeout(INTEGRATION_LIMIT, self.functions.invoke(&found.route.function, event)).await {
             Err(_) => self.refuse(&call, TIMED_OUT, &context_for_refusals),
             Ok(Err(_)) => self.refuse(&call, FUNCTION_FAILED, &context_for_refusals),
-            Ok(Ok(answer)) => integration::response(&answer).unwrap_or_else(|| {
+            Ok(Ok(answer)) => proxy_response::response(&answer).unwrap_or_else(|| {
                 tracing::error!(function = found.route.function, "the answer is not that of a proxy integration");
                 self.refuse(&call, FUNCTION_FAILED, &context_for_refusals)
             }),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::gateway_responses::substitute;
+use crate::gateway::responses::substitute;
 
 /// The target of its lines, which are written as they stand.
 pub(crate) const TARGET: &str = "access";

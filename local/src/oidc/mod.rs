@@ -1,6 +1,8 @@
 //! Signing in: a page of names to choose from, the authorization code with PKCE, discovery, and the public keys.
 
+pub(crate) mod html;
 mod page;
+pub(crate) mod users;
 
 use std::{
     collections::HashMap,
@@ -21,7 +23,7 @@ use serde_json::{Value, json};
 use url::{Host, Url, form_urlencoded};
 
 use crate::{
-    people::{CLIENT, LIFE, PEOPLE, People, Person},
+    oidc::users::{CLIENT, LIFE, PEOPLE, People, Person},
     random,
 };
 

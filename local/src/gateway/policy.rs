@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     Allow,
     Deny,
 }
 
 /// The policy's effect on a method, or nothing if it is not a policy that can be read.
-pub(super) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
+pub(crate) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
     let mut allowed = false;
     for statement in one_or_many(policy.get("Statement")?) {
         let effect = match statement.get("Effect")?.as_str()? {

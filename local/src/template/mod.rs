@@ -11,8 +11,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    StartError, access_log::AccessLog, authorizers::Authorizer, gateway_responses::GatewayResponses,
-    queue::QueueSettings, roles::Grant, route::Routes,
+    StartError, gateway::access_log::AccessLog, gateway::authorizers::Authorizer, gateway::responses::GatewayResponses,
+    gateway::route::Routes, services::iam::Grant, services::sqs::QueueSettings,
 };
 use intrinsics::{Names, long_form, text};
 

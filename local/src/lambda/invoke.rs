@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 use serde_json::Value;
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{StartError, functions::Handler, template::Function};
+use crate::{StartError, lambda::in_process::Handler, template::Function};
 
 /// What Lambda takes and gives at most, in bytes.
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;

@@ -1,16 +1,14 @@
 //! Who may pass: what a Lambda authorizer's answer or a token means to the gateway.
 
-mod policy;
-
 use serde_json::{Map, Value, json};
 
+use super::policy::{self, Effect};
 use crate::{
-    event::Call,
-    gateway_responses::{ACCESS_DENIED, AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, Refusal, UNAUTHORIZED},
-    people::People,
+    gateway::event::Call,
+    gateway::responses::{ACCESS_DENIED, AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, Refusal, UNAUTHORIZED},
+    oidc::users::People,
     template::{last_part, number},
 };
-use policy::Effect;
 
 /// An authorizer of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]

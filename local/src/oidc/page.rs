@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Fields;
-use crate::html::escape;
-use crate::people::PEOPLE;
+use crate::oidc::html::escape;
+use crate::oidc::users::PEOPLE;
 
 /// What is handed on from the request to the choice.
 const KEPT: [&str; 7] =

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    invocation::{Functions, Running},
-    queue::{Message, Queues, server::record},
+    lambda::invoke::{Functions, Running},
+    services::sqs::{Message, Queues, server::record},
     template::EventSource,
 };
 

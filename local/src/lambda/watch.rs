@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration
 use serde_json::Value;
 use url::Url;
 
-use crate::{StartError, functions::Handler, template::Function};
+use crate::{StartError, lambda::in_process::Handler, template::Function};
 
 /// It runs on the same machine or close by: one that takes longer to be reached is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     StartError, random,
-    service::{error, fault, reply, target},
+    services::aws_json::{error, fault, reply, target},
     template::{
         SecretSettings,
         intrinsics::{ACCOUNT, REGION},

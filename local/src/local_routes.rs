@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{api_page, people::People, queue::Queues, sign_in};
+use crate::{api_page, oidc, oidc::users::People, services::sqs::Queues};
 
 /// All addresses under `/_local/`.
 pub(crate) fn router(people: Arc<People>, queues: Arc<Queues>, dead_letters: Vec<String>) -> Router {
@@ -25,7 +25,7 @@ pub(crate) fn router(people: Arc<People>, queues: Arc<Queues>, dead_letters: Vec
         .route("/_local/health", get(async || answer(StatusCode::OK, &json!({ "status": "ok" }))))
         .route("/_local/{*rest}", any(async || nothing()))
         .route("/_local", any(async || nothing()))
-        .merge(sign_in::router(people))
+        .merge(oidc::router(people))
         .layer(from_fn(only_by_our_names))
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Message, QueueSettings, Queues};
 use crate::{
-    service::{error, fault, reply, target},
+    services::aws_json::{error, fault, reply, target},
     template::{
         intrinsics::{ACCOUNT, REGION},
         number,
