@@ -1,5 +1,4 @@
-//! The addresses of this machine's own, under `/_local/`. They answer only under this machine's names, so that a web
-//! page elsewhere cannot point a name of its own here and sign in.
+//! The routes under `/_local/`, which exist only on this machine.
 
 use std::sync::Arc;
 
@@ -13,57 +12,46 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{api_page, oidc, oidc::users::People, services::sqs::Queues};
+use crate::{
+    oidc::{self, IdentityProvider},
+    services::sqs::Queues,
+    swagger_ui,
+};
 
-/// All addresses under `/_local/`.
-pub(crate) fn router(people: Arc<People>, queues: Arc<Queues>, dead_letters: Vec<String>) -> Router {
-    let state = (queues, Arc::new(dead_letters));
+/// Health, dead letters, the API reference and sign-in; `dead_letter_queues` are names of queues.
+pub(crate) fn router(provider: Arc<IdentityProvider>, queues: Arc<Queues>, dead_letter_queues: Vec<String>) -> Router {
     Router::new()
         .route("/_local/dead-letters", get(list_dead_letters))
-        .with_state(state)
-        .route("/_local/api", get(async || api()))
-        .route("/_local/health", get(async || answer(StatusCode::OK, &json!({ "status": "ok" }))))
-        .route("/_local/{*rest}", any(async || nothing()))
-        .route("/_local", any(async || nothing()))
-        .merge(oidc::router(people))
-        .layer(from_fn(only_by_our_names))
+        .with_state((queues, Arc::new(dead_letter_queues)))
+        .route("/_local/health", get(async || response(StatusCode::OK, &json!({ "status": "ok" }))))
+        .route("/_local/{*rest}", any(async || not_found()))
+        .route("/_local", any(async || not_found()))
+        .merge(swagger_ui::router())
+        .merge(oidc::router(provider))
+        .layer(from_fn(require_local_host))
 }
 
-/// The contract to read. It needs nothing but its own style.
-fn api() -> Response<Body> {
-    let page = match api_page::page() {
-        Ok(page) => page,
-        Err(error) => return answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": error })),
-    };
-    let mut response = Response::new(Body::from(page));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    response
-}
-
-type Letters = (Arc<Queues>, Arc<Vec<String>>);
-
-async fn list_dead_letters(State((queues, names)): State<Letters>) -> Response<Body> {
+async fn list_dead_letters(State((queues, names)): State<(Arc<Queues>, Arc<Vec<String>>)>) -> Response<Body> {
     let bodies: Vec<String> = names.iter().flat_map(|name| queues.bodies(name)).collect();
-    answer(StatusCode::OK, &json!({ "dead_letters": bodies }))
+    response(StatusCode::OK, &json!({ "dead_letters": bodies }))
 }
 
-async fn only_by_our_names(request: Request, next: Next) -> Response<Body> {
+/// Rejects a request with another host. Otherwise a website could resolve its own domain to 127.0.0.1 and read tokens
+/// (DNS rebinding).
+async fn require_local_host(request: Request, next: Next) -> Response<Body> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if ["localhost", "127.0.0.1"].contains(&name) {
         return next.run(request).await;
     }
-    answer(StatusCode::MISDIRECTED_REQUEST, &json!({ "error": "use 127.0.0.1 or localhost" }))
+    response(StatusCode::MISDIRECTED_REQUEST, &json!({ "error": "use 127.0.0.1 or localhost" }))
 }
 
-fn nothing() -> Response<Body> {
-    answer(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing at this address" }))
+fn not_found() -> Response<Body> {
+    response(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing at this address" }))
 }
 
-fn answer(status: StatusCode, value: &Value) -> Response<Body> {
+fn response(status: StatusCode, value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

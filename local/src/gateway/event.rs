@@ -1,47 +1,67 @@
-//! The events that API Gateway makes of a request: one for the authorizer, one for the function behind the route.
+//! A request to the gateway, and the events that API Gateway makes of it: one for the authorizer, one for the function.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use axum::body::Bytes;
+use axum::{body::Bytes, http::request::Parts};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
+use uuid::Uuid;
 
-use crate::template::intrinsics::{ACCOUNT, REGION};
+use crate::template::values::{ACCOUNT_ID, REGION};
 
-/// A request under the stage, as it came, with the route that it takes.
+/// A request below the stage. Every value is of the parsed request itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) id: String,
-    pub(crate) method: String,
-    /// The path of the route, such as `/keys/{id}`.
-    pub(crate) resource: String,
-    pub(crate) stage: String,
-    /// The path below the stage, as in the request line.
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) protocol: String,
-    pub(crate) parameters: BTreeMap<String, String>,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Bytes,
-    pub(crate) source: IpAddr,
-    pub(crate) received: Timestamp,
+pub(super) struct GatewayRequest {
+    pub(super) request_id: String,
+    pub(super) method: String,
+    pub(super) stage: String,
+    pub(super) query: String,
+    pub(super) protocol: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) source_ip: IpAddr,
+    pub(super) received_at: Timestamp,
+    /// The path below the stage, as the request line has it.
+    pub(super) path: String,
+    pub(super) body: Bytes,
+    /// The route's path, such as `/keys/{id}`; empty before the route is known.
+    pub(super) resource: String,
+    pub(super) path_parameters: BTreeMap<String, String>,
 }
 
-impl Call {
-    /// What a policy must cover for the request to be allowed.
-    pub(crate) fn method_arn(&self) -> String {
-        let path = self.path.trim_start_matches('/');
-        format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:local/{}/{}/{path}", self.stage, self.method)
+impl GatewayRequest {
+    /// A request whose route is not known yet and whose body is not read yet.
+    pub(super) fn new(stage: &str, parts: &Parts, source_ip: IpAddr) -> Self {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        Self {
+            request_id: Uuid::new_v4().to_string(),
+            method: parts.method.to_string(),
+            stage: stage.to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            protocol: format!("{:?}", parts.version),
+            headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+            source_ip,
+            received_at: Timestamp::now(),
+            path: String::new(),
+            body: Bytes::new(),
+            resource: String::new(),
+            path_parameters: BTreeMap::new(),
+        }
     }
 
-    /// The first value of a header, whatever the spelling of its name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The ARN that an authorizer's policy must allow.
+    pub(super) fn method_arn(&self) -> String {
+        let path = self.path.trim_start_matches('/');
+        format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:local/{}/{}/{path}", self.stage, self.method)
+    }
+
+    /// The first value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a `$context` name, with what the authorizer said.
-    pub(crate) fn variable(&self, name: &str, authorizer: &Value) -> Option<String> {
+    /// The value of a `$context` variable; `authorizer` is the authorizer's context.
+    pub(super) fn context_variable(&self, name: &str, authorizer: &Value) -> Option<String> {
         if let Some(name) = name.strip_prefix("authorizer.") {
             let claim = name.strip_prefix("claims.");
             let value = claim.map_or_else(|| &authorizer[name], |claim| &authorizer["claims"][claim]);
@@ -52,8 +72,8 @@ impl Call {
         value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|number| number.to_string()))
     }
 
-    /// The REQUEST event of a Lambda authorizer. It never holds the body.
-    pub(crate) fn authorizer_event(&self) -> Value {
+    /// The REQUEST event of a Lambda authorizer, which has no body.
+    pub(super) fn authorizer_event(&self) -> Value {
         let mut event = self.common();
         event.insert("type".into(), "REQUEST".into());
         event.insert("methodArn".into(), self.method_arn().into());
@@ -61,8 +81,8 @@ impl Call {
         event.into()
     }
 
-    /// The proxy event of a function, with what the authorizer said.
-    pub(crate) fn proxy_event(&self, authorizer: Option<Value>) -> Value {
+    /// The proxy event of the function; `authorizer` is the authorizer's context.
+    pub(super) fn proxy_event(&self, authorizer: Option<Value>) -> Value {
         let mut event = self.common();
         let mut context = self.context();
         if let Some(authorizer) = authorizer {
@@ -77,18 +97,18 @@ impl Call {
 
     fn common(&self) -> Map<String, Value> {
         let query = form_urlencoded::parse(self.query.as_bytes()).into_owned();
-        let (headers, many_headers) = single_and_many(self.headers.iter().cloned());
-        let (query, many_query) = single_and_many(query);
-        let parameters = if self.parameters.is_empty() { Value::Null } else { json!(self.parameters) };
+        let (headers, multi_value_headers) = single_and_multi_value(self.headers.iter().cloned());
+        let (query, multi_value_query) = single_and_multi_value(query);
+        let path_parameters = if self.path_parameters.is_empty() { Value::Null } else { json!(self.path_parameters) };
         let event = json!({
             "resource": self.resource,
             "path": self.path,
             "httpMethod": self.method,
             "headers": headers,
-            "multiValueHeaders": many_headers,
+            "multiValueHeaders": multi_value_headers,
             "queryStringParameters": query,
-            "multiValueQueryStringParameters": many_query,
-            "pathParameters": parameters,
+            "multiValueQueryStringParameters": multi_value_query,
+            "pathParameters": path_parameters,
             "stageVariables": null,
         });
         match event {
@@ -100,24 +120,24 @@ impl Call {
     fn context(&self) -> Value {
         let host = self.header("host").unwrap_or_default();
         json!({
-            "accountId": ACCOUNT,
+            "accountId": ACCOUNT_ID,
             "apiId": "local",
             "deploymentId": "local",
             "domainName": host,
             "domainPrefix": host.split('.').next(),
-            "extendedRequestId": self.id,
+            "extendedRequestId": self.request_id,
             "httpMethod": self.method,
             "identity": {
                 "accessKey": null, "accountId": null, "caller": null, "cognitoAuthenticationProvider": null,
                 "cognitoAuthenticationType": null, "cognitoIdentityId": null, "cognitoIdentityPoolId": null,
-                "principalOrgId": null, "sourceIp": self.source.to_string(), "user": null,
+                "principalOrgId": null, "sourceIp": self.source_ip.to_string(), "user": null,
                 "userAgent": self.header("user-agent"), "userArn": null,
             },
             "path": format!("/{}{}", self.stage, self.path),
             "protocol": self.protocol,
-            "requestId": self.id,
-            "requestTime": self.received.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-            "requestTimeEpoch": self.received.as_millisecond(),
+            "requestId": self.request_id,
+            "requestTime": self.received_at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+            "requestTimeEpoch": self.received_at.as_millisecond(),
             "resourceId": "local",
             "resourcePath": self.resource,
             "stage": self.stage,
@@ -125,46 +145,48 @@ impl Call {
     }
 }
 
-/// Each name with its last value, and each name with all of them; null when there is none.
-fn single_and_many(pairs: impl Iterator<Item = (String, String)>) -> (Value, Value) {
-    let mut many: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// Each name with its last value, and each name with all its values; both null if there are no pairs.
+fn single_and_multi_value(pairs: impl Iterator<Item = (String, String)>) -> (Value, Value) {
+    let mut multi: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in pairs {
-        many.entry(name).or_default().push(value);
+        multi.entry(name).or_default().push(value);
     }
-    if many.is_empty() {
+    if multi.is_empty() {
         return (Value::Null, Value::Null);
     }
-    let single: BTreeMap<_, _> = many.iter().map(|(name, values)| (name, values.last())).collect();
-    (json!(single), json!(many))
+    let single: BTreeMap<_, _> = multi.iter().map(|(name, values)| (name, values.last())).collect();
+    (json!(single), json!(multi))
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use aws_lambda_events::apigw::{ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayProxyRequest};
+
     use super::*;
 
-    pub(crate) fn call() -> Call {
+    fn request() -> GatewayRequest {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Call {
-            id: "r-1".into(),
+        GatewayRequest {
+            request_id: "r-1".into(),
             method: "GET".into(),
-            resource: "/keys/{id}".into(),
             stage: "v1".into(),
-            path: "/keys/a%20b".into(),
             query: "a=1&a=2&b=%26".into(),
             protocol: "HTTP/1.1".into(),
-            parameters: [("id".to_owned(), "a b".to_owned())].into(),
-            headers: vec![header("Host", "h"), header("X-A", "1"), header("X-A", "2")],
+            headers: vec![header("host", "h"), header("x-a", "1"), header("x-a", "2")],
+            source_ip: [127, 0, 0, 1].into(),
+            received_at: Timestamp::UNIX_EPOCH,
+            path: "/keys/a%20b".into(),
             body: Bytes::from_static(b"x\xff"),
-            source: [127, 0, 0, 1].into(),
-            received: Timestamp::UNIX_EPOCH,
+            resource: "/keys/{id}".into(),
+            path_parameters: [("id".to_owned(), "a b".to_owned())].into(),
         }
     }
 
     #[test]
-    fn the_last_value_wins_and_all_are_there() {
-        let event = call().proxy_event(Some(json!({"principalId": "p"})));
-        assert_eq!(event["headers"]["X-A"], "2");
-        assert_eq!(event["multiValueHeaders"]["X-A"], json!(["1", "2"]));
+    fn a_proxy_event_has_the_last_value_and_all_values() {
+        let event = request().proxy_event(Some(json!({"principalId": "p"})));
+        assert_eq!(event["headers"]["x-a"], "2");
+        assert_eq!(event["multiValueHeaders"]["x-a"], json!(["1", "2"]));
         assert_eq!(event["queryStringParameters"], json!({"a": "2", "b": "&"}));
         assert_eq!(event["multiValueQueryStringParameters"]["a"], json!(["1", "2"]));
         assert_eq!(event["pathParameters"], json!({"id": "a b"}));
@@ -175,10 +197,27 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_authorizer_sees_no_body() {
-        let event = call().authorizer_event();
+    fn an_authorizer_event_has_no_body() {
+        let event = request().authorizer_event();
         assert!(event.get("body").is_none());
         assert_eq!(event["type"], "REQUEST");
         assert_eq!(event["methodArn"], "arn:aws:execute-api:eu-central-1:000000000000:local/v1/GET/keys/a%20b");
+    }
+
+    #[test]
+    fn the_events_are_those_of_the_lambda_event_types() {
+        let event = request().proxy_event(Some(json!({"principalId": "p"})));
+        let event: ApiGatewayProxyRequest = serde_json::from_value(event).expect("a proxy event");
+        assert_eq!(event.resource.as_deref(), Some("/keys/{id}"));
+        assert_eq!(event.multi_value_headers.get_all("x-a").iter().count(), 2);
+        assert_eq!(event.multi_value_query_string_parameters.all("a"), Some(vec!["1", "2"]));
+        assert_eq!(event.request_context.request_id.as_deref(), Some("r-1"));
+        assert_eq!(event.request_context.authorizer.fields["principalId"], "p");
+
+        let event = request().authorizer_event();
+        let event: ApiGatewayCustomAuthorizerRequestTypeRequest = serde_json::from_value(event).expect("an event");
+        assert_eq!(event.method_arn.as_deref(), Some(request().method_arn().as_str()));
+        assert_eq!(event.path_parameters["id"], "a b");
+        assert_eq!(event.request_context.path.as_deref(), Some("/v1/keys/a%20b"));
     }
 }

@@ -1,209 +1,219 @@
-//! The gateway: what API Gateway does with a request, from its first byte to the answer.
+//! The REST API on this machine: what API Gateway does with a request, from its first byte to the response.
 
-pub(crate) mod access_log;
-pub(crate) mod authorizers;
-pub(crate) mod connection;
+mod access_log;
+mod authorizers;
+mod context;
 mod event;
 mod policy;
 mod proxy_response;
-pub(crate) mod responses;
-pub(crate) mod route;
+mod responses;
+mod route;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderValue, Response, StatusCode, header, request::Parts},
 };
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::{
-    gateway::authorizers::{Authorizer, Decision},
-    gateway::connection::{Connection, Head},
-    gateway::event::Call,
-    gateway::responses::{
-        AUTHORIZER_FAILURE, FUNCTION_FAILED, Refusal, TIMED_OUT, TOO_LARGE, UNAUTHORIZED, UNKNOWN_ROUTE,
-    },
-    lambda::invoke::{Functions, PAYLOAD_LIMIT, Running},
-    oidc::users::People,
-    random,
-    template::Template,
+    lambda::{Functions, MAX_PAYLOAD_BYTES},
+    oidc::IdentityProvider,
+    start_error::StartError,
+    template::{Authorizer, Route, Template},
 };
+pub(crate) use access_log::ACCESS_LOG_TARGET;
+use access_log::AccessLog;
+use authorizers::Decision;
+use event::GatewayRequest;
+use responses::{GatewayError, GatewayResponses};
+use route::Routes;
 
-/// The request line and the headers, in bytes.
-const HEAD_LIMIT: usize = 10_240;
-/// What API Gateway reads of a body, in bytes. Lambda takes less, which is looked at later.
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
-const AUTHORIZER_LIMIT: Duration = Duration::from_secs(10);
-const INTEGRATION_LIMIT: Duration = Duration::from_secs(29);
+/// API Gateway's quota for the request line and the headers together.
+const MAX_HEAD_BYTES: usize = 10_240;
+/// API Gateway's quota for a body. Lambda's quota for an event is smaller and is checked later.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+const AUTHORIZER_TIMEOUT: Duration = Duration::from_secs(10);
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// All that answering a request takes.
+/// The API of the template.
 pub(crate) struct Gateway {
-    pub(crate) template: Arc<Template>,
-    pub(crate) functions: Functions,
-    pub(crate) people: Arc<People>,
-    pub(crate) running: Running,
+    stage: String,
+    routes: Routes,
+    authorizers: BTreeMap<String, Authorizer>,
+    responses: GatewayResponses,
+    access_log: Option<AccessLog>,
+    functions: Functions,
+    identity_provider: Arc<IdentityProvider>,
+    requests: TaskTracker,
 }
 
-/// Answers a request that is not for the gateway's own addresses.
+/// What the access log shows of a response besides its status.
+#[derive(Clone, Default)]
+struct AccessLogFields {
+    authorizer: Value,
+    /// Set if the gateway itself made the response.
+    response_type: Option<&'static str>,
+}
+
+/// Handles a request to the API.
 pub(crate) async fn handle(
     State(gateway): State<Arc<Gateway>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let line = parts.method.as_str().len() + parts.uri.to_string().len() + " HTTP/1.1 \r\n".len();
-    let (head, _answering) = connection.head(&parts.headers, line);
-    let head_bytes = head.bytes;
-    let mut call = call(&gateway.template.stage, &parts, &connection, head);
+    let mut request = GatewayRequest::new(&gateway.stage, &parts, peer.ip());
 
-    let mut response = match gateway.route(&mut call, parts.uri.path(), head_bytes, body).await {
-        Ok(()) => {
-            let (gateway, call) = (Arc::clone(&gateway), call.clone());
-            // The client may leave; the request goes its way.
-            let answer = gateway.running.clone().spawn(async move { gateway.answer(call).await });
-            answer.await.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"))
+    let mut response = match gateway.accept(&mut request, &parts, body).await {
+        Ok(route) => {
+            let (gateway, request) = (Arc::clone(&gateway), request.clone());
+            // A task of its own, since an accepted request is carried out even if the client disconnects.
+            let task = gateway.requests.clone().spawn(async move { gateway.respond(&request, &route).await });
+            task.await.unwrap_or_else(|_| message(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"))
         }
-        Err(refused) => *refused,
+        Err(response) => *response,
     };
-    if let Ok(value) = HeaderValue::from_str(&call.id) {
+    if let Ok(value) = HeaderValue::from_str(&request.request_id) {
         response.headers_mut().insert("x-amzn-requestid", value);
     }
-    if let Some(access_log) = &gateway.template.access_log {
-        let Trail { authorizer, response_type } = response.extensions_mut().remove().unwrap_or_default();
+    if let Some(access_log) = &gateway.access_log {
+        let AccessLogFields { authorizer, response_type } = response.extensions_mut().remove().unwrap_or_default();
         access_log.write(&|name| match name {
             "status" => Some(response.status().as_u16().to_string()),
             "responseLatency" => Some(started.elapsed().as_millis().to_string()),
             "error.responseType" => response_type.map(str::to_owned),
-            other => call.variable(other, &authorizer),
+            other => request.context_variable(other, &authorizer),
         });
     }
     response
 }
 
-/// What the access log says of an answer besides its status.
-#[derive(Clone, Default)]
-struct Trail {
-    /// What the authorizer said.
-    authorizer: Value,
-    /// Why the gateway answered by itself.
-    response_type: Option<&'static str>,
-}
-
-/// The request, before its route is known.
-fn call(stage: &str, parts: &axum::http::request::Parts, connection: &Connection, head: Head) -> Call {
-    Call {
-        id: random::uuid(),
-        method: parts.method.to_string(),
-        resource: String::new(),
-        stage: stage.to_owned(),
-        path: String::new(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        protocol: format!("{:?}", parts.version),
-        parameters: std::collections::BTreeMap::new(),
-        headers: head.headers,
-        body: Bytes::new(),
-        source: connection.peer.ip(),
-        received: Timestamp::now(),
-    }
-}
-
 impl Gateway {
-    /// Finds the route of a call and reads its body, or answers one that has none.
-    async fn route(
-        &self,
-        call: &mut Call,
-        path: &str,
-        head_bytes: usize,
-        body: Body,
-    ) -> Result<(), Box<Response<Body>>> {
-        let under_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(call.stage.as_str()));
-        let under_stage = under_stage.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        under_stage.unwrap_or_default().clone_into(&mut call.path);
-        if head_bytes > HEAD_LIMIT {
-            return Err(Box::new(closing(self.refuse(call, TOO_LARGE, &Value::Null))));
-        }
-        call.body = match to_bytes(body, BODY_LIMIT).await {
-            Ok(body) => body,
-            Err(_) => return Err(Box::new(closing(self.refuse(call, TOO_LARGE, &Value::Null)))),
-        };
-        if under_stage.is_none() {
-            return Err(Box::new(plain(StatusCode::FORBIDDEN, "Forbidden")));
-        }
-        let Some(found) = self.template.routes.find(&call.method, &call.path) else {
-            return Err(Box::new(self.refuse(call, UNKNOWN_ROUTE, &Value::Null)));
-        };
-        call.resource = found.route.resource;
-        call.parameters = found.parameters;
-        Ok(())
+    /// The API of a template, with the functions behind it. `requests` tracks the requests in progress.
+    pub(crate) fn new(
+        template: Template,
+        functions: Functions,
+        identity_provider: Arc<IdentityProvider>,
+        requests: TaskTracker,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            stage: template.stage,
+            routes: Routes::new(template.routes)?,
+            authorizers: template.authorizers,
+            responses: GatewayResponses(template.gateway_responses),
+            access_log: template.access_log_format.map(AccessLog::new),
+            functions,
+            identity_provider,
+            requests,
+        })
     }
 
-    async fn answer(&self, call: Call) -> Response<Body> {
-        let Some(found) = self.template.routes.find(&call.method, &call.path) else {
-            return self.refuse(&call, UNKNOWN_ROUTE, &Value::Null);
+    /// Checks the limits, reads the body, and finds the route; the error is the response.
+    async fn accept(
+        &self,
+        request: &mut GatewayRequest,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Route, Box<Response<Body>>> {
+        let path = parts.uri.path().strip_prefix('/').and_then(|path| path.strip_prefix(self.stage.as_str()));
+        let path = path.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        path.unwrap_or_default().clone_into(&mut request.path);
+        if head_bytes(parts) > MAX_HEAD_BYTES {
+            return Err(Box::new(close(self.error(request, GatewayError::REQUEST_TOO_LARGE, &Value::Null))));
+        }
+        request.body = match to_bytes(body, MAX_BODY_BYTES).await {
+            Ok(body) => body,
+            Err(_) => {
+                return Err(Box::new(close(self.error(request, GatewayError::REQUEST_TOO_LARGE, &Value::Null))));
+            }
         };
-        let context = match found.route.authorizer {
+        if path.is_none() {
+            return Err(Box::new(message(StatusCode::FORBIDDEN, "Forbidden")));
+        }
+        let Some(found) = self.routes.find(&request.method, &request.path) else {
+            return Err(Box::new(self.error(request, GatewayError::UNKNOWN_ROUTE, &Value::Null)));
+        };
+        request.resource.clone_from(&found.route.resource);
+        request.path_parameters = found.path_parameters;
+        Ok(found.route)
+    }
+
+    /// Authorizes the request and invokes the function.
+    async fn respond(&self, request: &GatewayRequest, route: &Route) -> Response<Body> {
+        let context = match &route.authorizer {
             None => None,
-            Some(name) => match self.decide(&name, &call).await {
+            Some(name) => match self.authorize(name, request).await {
                 Decision::Allowed(context) => Some(context),
-                Decision::Refused(refusal, context) => return self.refuse(&call, refusal, &context),
+                Decision::Denied(error, context) => return self.error(request, error, &context),
             },
         };
-        let context_for_refusals = context.clone().unwrap_or_default();
-        let event = call.proxy_event(context);
-        if event.to_string().len() > PAYLOAD_LIMIT {
-            return self.refuse(&call, TOO_LARGE, &context_for_refusals);
+        let authorizer = context.clone().unwrap_or_default();
+        let event = request.proxy_event(context);
+        if event.to_string().len() > MAX_PAYLOAD_BYTES {
+            return self.error(request, GatewayError::REQUEST_TOO_LARGE, &authorizer);
         }
-        let mut response = match timeout(INTEGRATION_LIMIT, self.functions.invoke(&found.route.function, event)).await {
-            Err(_) => self.refuse(&call, TIMED_OUT, &context_for_refusals),
-            Ok(Err(_)) => self.refuse(&call, FUNCTION_FAILED, &context_for_refusals),
-            Ok(Ok(answer)) => proxy_response::response(&answer).unwrap_or_else(|| {
-                tracing::error!(function = found.route.function, "the answer is not that of a proxy integration");
-                self.refuse(&call, FUNCTION_FAILED, &context_for_refusals)
+        let mut response = match timeout(INTEGRATION_TIMEOUT, self.functions.invoke(&route.function, event)).await {
+            Err(_) => self.error(request, GatewayError::INTEGRATION_TIMEOUT, &authorizer),
+            Ok(Err(_)) => self.error(request, GatewayError::INTEGRATION_FAILURE, &authorizer),
+            Ok(Ok(response)) => proxy_response::parse(&response).unwrap_or_else(|| {
+                tracing::error!(function = route.function, "malformed Lambda proxy response");
+                self.error(request, GatewayError::INTEGRATION_FAILURE, &authorizer)
             }),
         };
-        let trail = response.extensions_mut().get_or_insert_default::<Trail>();
-        trail.authorizer = context_for_refusals;
+        response.extensions_mut().get_or_insert_default::<AccessLogFields>().authorizer = authorizer;
         response
     }
 
-    async fn decide(&self, authorizer: &str, call: &Call) -> Decision {
-        match self.template.authorizers.get(authorizer) {
-            Some(Authorizer::People { header }) => authorizers::of_token(call, header, &self.people),
-            Some(Authorizer::Function { function, headers }) => {
-                if headers.iter().any(|name| call.header(name).is_none_or(str::is_empty)) {
-                    return Decision::Refused(UNAUTHORIZED, Value::Null);
-                }
-                let answer = timeout(AUTHORIZER_LIMIT, self.functions.invoke(function, call.authorizer_event())).await;
-                let answer = answer.unwrap_or_else(|_| Err("the authorizer took too long".to_owned()));
-                authorizers::of_function(answer, &call.method_arn())
+    async fn authorize(&self, authorizer: &str, request: &GatewayRequest) -> Decision {
+        match self.authorizers.get(authorizer) {
+            Some(Authorizer::UserPool { header }) => {
+                authorizers::evaluate_token(request, header, &self.identity_provider)
             }
-            None => Decision::Refused(AUTHORIZER_FAILURE, Value::Null),
+            Some(Authorizer::Function { function, headers }) => {
+                if headers.iter().any(|name| request.header(name).is_none_or(str::is_empty)) {
+                    return Decision::denied(GatewayError::UNAUTHORIZED);
+                }
+                let invocation = self.functions.invoke(function, request.authorizer_event());
+                let response = timeout(AUTHORIZER_TIMEOUT, invocation).await;
+                let response = response.unwrap_or_else(|_| Err("the authorizer timed out".to_owned()));
+                authorizers::evaluate_response(response, &request.method_arn())
+            }
+            None => Decision::denied(GatewayError::AUTHORIZER_FAILURE),
         }
     }
 
-    fn refuse(&self, call: &Call, refusal: Refusal, authorizer: &Value) -> Response<Body> {
-        let mut response = self.template.responses.answer(refusal, &|name| call.variable(name, authorizer));
-        let response_type = Some(refusal.response_type());
-        response.extensions_mut().insert(Trail { authorizer: authorizer.clone(), response_type });
+    /// The gateway's response to an error.
+    fn error(&self, request: &GatewayRequest, error: GatewayError, authorizer: &Value) -> Response<Body> {
+        let mut response = self.responses.render(error, &|name| request.context_variable(name, authorizer));
+        let response_type = Some(error.response_type());
+        response.extensions_mut().insert(AccessLogFields { authorizer: authorizer.clone(), response_type });
         response
     }
 }
 
-/// An answer that no gateway response writes.
-fn plain(status: StatusCode, message: &str) -> Response<Body> {
+/// The size of the request line and the headers.
+fn head_bytes(parts: &Parts) -> usize {
+    let request_line = parts.method.as_str().len() + parts.uri.to_string().len() + " HTTP/1.1 \r\n".len();
+    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    request_line + headers.sum::<usize>() + "\r\n".len()
+}
+
+/// A response that no gateway response configures.
+fn message(status: StatusCode, message: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(format!(r#"{{"message":"{message}"}}"#)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// The rest of the request is not read, so nothing more can be read from its connection.
-fn closing(mut response: Response<Body>) -> Response<Body> {
+/// Closes the connection after the response, since the rest of the request is not read.
+fn close(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,15 +1,19 @@
-//! Whether an IAM policy allows a method to be invoked: a Deny wins, and what nothing allows is denied.
+//! Evaluates the IAM policy that a Lambda authorizer returns: an explicit Deny wins, and the default is Deny.
 
 use serde_json::Value;
+use wildmatch::WildMatch;
 
+use crate::template::values::one_or_many;
+
+/// The effect of a policy on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(super) enum Effect {
     Allow,
     Deny,
 }
 
-/// The policy's effect on a method, or nothing if it is not a policy that can be read.
-pub(crate) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
+/// The policy's effect on a method; `None` for an invalid policy.
+pub(super) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
     let mut allowed = false;
     for statement in one_or_many(policy.get("Statement")?) {
         let effect = match statement.get("Effect")?.as_str()? {
@@ -17,14 +21,14 @@ pub(crate) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
             "Deny" => Effect::Deny,
             _ => return None,
         };
-        // Conditions depend on keys that this gateway does not have.
+        // Conditions depend on context keys that this gateway does not have.
         if statement.get("Condition").is_some() {
             return None;
         }
-        let actions = texts(statement.get("Action")?)?;
-        let resources = texts(statement.get("Resource")?)?;
-        let applies = actions.iter().any(|it| covers(&it.to_ascii_lowercase(), "execute-api:invoke"))
-            && resources.iter().any(|it| covers(it, method_arn));
+        let actions = strings(statement.get("Action")?)?;
+        let resources = strings(statement.get("Resource")?)?;
+        let applies = actions.iter().any(|it| wildcard_match(&it.to_ascii_lowercase(), "execute-api:invoke"))
+            && resources.iter().any(|it| wildcard_match(it, method_arn));
         match effect {
             Effect::Deny if applies => return Some(Effect::Deny),
             Effect::Allow if applies => allowed = true,
@@ -34,39 +38,13 @@ pub(crate) fn evaluate(policy: &Value, method_arn: &str) -> Option<Effect> {
     Some(if allowed { Effect::Allow } else { Effect::Deny })
 }
 
-fn one_or_many(value: &Value) -> &[Value] {
-    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
-}
-
-fn texts(value: &Value) -> Option<Vec<&str>> {
+fn strings(value: &Value) -> Option<Vec<&str>> {
     one_or_many(value).iter().map(Value::as_str).collect()
 }
 
-/// Whether the pattern, with `*` for any text and `?` for any letter, covers the whole text.
-fn covers(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut in_text) = (0, 0);
-    // Where the last star stands, and the text that it covers so far.
-    let mut star: Option<(usize, usize)> = None;
-    while in_text < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, in_text));
-                at += 1;
-            }
-            Some(letter) if *letter == '?' || *letter == text[in_text] => {
-                at += 1;
-                in_text += 1;
-            }
-            _ => {
-                let Some((star_at, covered)) = star else { return false };
-                star = Some((star_at, covered + 1));
-                at = star_at + 1;
-                in_text = covered + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|letter| *letter == '*')
+/// Matches IAM's wildcards: `*` for any characters and `?` for one.
+fn wildcard_match(pattern: &str, text: &str) -> bool {
+    WildMatch::new(pattern).matches(text)
 }
 
 #[cfg(test)]
@@ -76,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_cover_any_text() {
+    fn wildcards_match_as_in_iam() {
         for (pattern, text, expected) in [
             ("a", "a", true),
             ("a*", "a", true),
@@ -84,16 +62,23 @@ mod tests {
             ("a/*/GET/*", "a/v1/GET/keys/1", true),
             ("a/*/POST/*", "a/v1/GET/keys/1", false),
             ("*b*c", "aabxbc", true),
+            ("*?c", "c", false),
+            ("a**c", "abc", true),
             ("a?c", "abc", true),
             ("a?c", "ac", false),
             ("a", "ab", false),
+            ("ab", "a", false),
+            ("", "a", false),
+            ("", "", true),
+            ("a*b", "axbx", false),
+            ("?", "\u{e9}", true),
         ] {
-            assert_eq!(covers(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(wildcard_match(pattern, text), expected, "{pattern} {text}");
         }
     }
 
     #[test]
-    fn a_deny_wins_and_silence_denies() {
+    fn an_explicit_deny_wins_and_the_default_is_deny() {
         let statement = |effect: &str, resource: &str| json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource});
         let policy = |statements: &[Value]| json!({"Statement": statements});
         for (given, expected) in [

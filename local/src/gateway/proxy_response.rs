@@ -1,4 +1,4 @@
-//! A function's answer as API Gateway's proxy integration reads it.
+//! A function's response, as API Gateway's Lambda proxy integration reads it.
 
 use axum::{
     body::Body,
@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::Value;
 
-/// Headers that the gateway sends under another name, since it has its own.
+/// Headers that API Gateway sends as `x-amzn-remapped-…`, since it sets their plain names itself.
 const REMAPPED: [&str; 9] = [
     "authorization",
     "connection",
@@ -18,14 +18,14 @@ const REMAPPED: [&str; 9] = [
     "user-agent",
     "www-authenticate",
 ];
-/// Headers that belong to the connection.
+/// Hop-by-hop headers.
 const DROPPED: [&str; 4] = ["content-length", "transfer-encoding", "trailer", "upgrade"];
 
-/// The response, or nothing if the answer is malformed.
-pub(crate) fn response(answer: &Value) -> Option<Response<Body>> {
-    let status = answer.get("statusCode")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
+/// Parses a function's response; `None` if it is malformed.
+pub(super) fn parse(function_response: &Value) -> Option<Response<Body>> {
+    let status = function_response.get("statusCode")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
     let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200)?;
-    let body = match answer.get("body") {
+    let body = match function_response.get("body") {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(body)) => body.clone(),
         Some(_) => return None,
@@ -33,12 +33,12 @@ pub(crate) fn response(answer: &Value) -> Option<Response<Body>> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    for (name, value) in object(answer, "headers")? {
+    for (name, value) in object(function_response, "headers")? {
         let (name, value) = header(name, value)?;
         headers.insert(name, value);
     }
-    for (name, values) in object(answer, "multiValueHeaders")? {
-        // Of a header that both name, these are the ones.
+    for (name, values) in object(function_response, "multiValueHeaders")? {
+        // A header in both fields has these values only.
         for (index, value) in values.as_array()?.iter().enumerate() {
             let (name, value) = header(name, value)?;
             if index == 0 {
@@ -60,9 +60,9 @@ pub(crate) fn response(answer: &Value) -> Option<Response<Body>> {
     Some(response)
 }
 
-/// The entries of a field that may be absent or null, but otherwise must be an object.
-fn object<'a>(answer: &'a Value, field: &str) -> Option<Vec<(&'a String, &'a Value)>> {
-    match answer.get(field) {
+/// The entries of a field, which must be an object, null or absent.
+fn object<'a>(function_response: &'a Value, field: &str) -> Option<Vec<(&'a String, &'a Value)>> {
+    match function_response.get(field) {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(Value::Object(entries)) => Some(entries.iter().collect()),
         Some(_) => None,
@@ -85,10 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_becomes_a_response() {
-        let answer = json!({"statusCode": 401, "body": "x", "headers": {"WWW-Authenticate": "Bearer", "A": 1, "B": "old"},
+    fn a_function_response_is_parsed() {
+        let function_response = json!({"statusCode": 401, "body": "x", "headers": {"WWW-Authenticate": "Bearer", "A": 1, "B": "old"},
             "multiValueHeaders": {"b": ["1", "2"]}});
-        let response = response(&answer).expect("well-formed");
+        let response = parse(&function_response).expect("a response");
         assert_eq!(response.status(), 401);
         assert_eq!(response.headers()["x-amzn-remapped-www-authenticate"], "Bearer");
         assert!(!response.headers().contains_key("www-authenticate"));
@@ -98,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_answer_is_none() {
-        for answer in [
+    fn a_malformed_function_response_is_none() {
+        for function_response in [
             json!(null),
             json!("text"),
             json!({}),
@@ -112,7 +112,7 @@ mod tests {
             json!({"statusCode": 200, "headers": {"a": "\n"}}),
             json!({"statusCode": 200, "multiValueHeaders": {"a": "b"}}),
         ] {
-            assert!(response(&answer).is_none(), "{answer}");
+            assert!(parse(&function_response).is_none(), "{function_response}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each function is told by its environment: the template's variables, and where this machine's services answer.
+//! Each function's environment: the template's variables, and the endpoints of the services on this machine.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,28 +6,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{StartError, template::Function, template::intrinsics::REGION};
+use crate::{
+    start_error::StartError,
+    template::{Function, values::REGION},
+};
 
-/// Where this machine's services answer, and what else is true on it alone.
-pub(crate) struct Surroundings<'a> {
+/// The endpoints of the services on this machine.
+pub(crate) struct ServiceEndpoints<'a> {
     pub(crate) dynamodb: &'a str,
-    pub(crate) queue: &'a str,
-    pub(crate) secrets: &'a str,
-    /// `HOST:PORT` of push services that may be reached over plain HTTP.
+    pub(crate) sqs: &'a str,
+    pub(crate) secrets_manager: &'a str,
+    /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub(crate) push_hosts: &'a [String],
 }
 
-impl Surroundings<'_> {
-    /// The environment of a function that runs in this process. It signs with its own logical id, by which the services
-    /// of this machine know its role.
-    pub(crate) fn of(&self, id: &str, function: &Function) -> HashMap<String, String> {
-        let mut all: HashMap<_, _> = self.shared(function).into_iter().collect();
+impl ServiceEndpoints<'_> {
+    /// The environment of a function in this process. Its access key is its logical ID, which tells the services its
+    /// role.
+    pub(crate) fn environment(&self, id: &str, function: &Function) -> HashMap<String, String> {
+        let mut all: HashMap<_, _> = self.common(function).into_iter().collect();
         all.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone());
         all.insert("AWS_ACCESS_KEY_ID".to_owned(), id.to_owned());
         all
     }
 
-    fn shared(&self, function: &Function) -> BTreeMap<String, String> {
+    fn common(&self, function: &Function) -> BTreeMap<String, String> {
         let mut all = function.environment.clone();
         if let Some(hosts) = all.get_mut("PUSH_HOSTS") {
             for host in self.push_hosts {
@@ -37,13 +40,13 @@ impl Surroundings<'_> {
         }
         for (name, value) in [
             ("AWS_REGION", REGION),
-            // The services of this machine take any credentials, and let their owner do everything.
+            // The services accept any credentials. Those of no function have no restrictions.
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb),
-            ("AWS_ENDPOINT_URL_SQS", self.queue),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets),
-            // The secret is next door: what is put there holds at once.
+            ("AWS_ENDPOINT_URL_SQS", self.sqs),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager),
+            // A rotated secret is used immediately, since reading it costs nothing here.
             ("VAPID_MAX_AGE", "0"),
         ] {
             all.insert(name.to_owned(), value.to_owned());
@@ -51,11 +54,15 @@ impl Surroundings<'_> {
         all
     }
 
-    /// Writes the one environment that serves all functions, for `cargo lambda watch --env-file`.
-    pub(crate) fn write(&self, functions: &BTreeMap<String, Function>, folder: &Path) -> Result<PathBuf, StartError> {
+    /// Writes one environment for all functions, for `cargo lambda watch --env-file`.
+    pub(crate) fn write_env_file(
+        &self,
+        functions: &BTreeMap<String, Function>,
+        folder: &Path,
+    ) -> Result<PathBuf, StartError> {
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         for function in functions.values() {
-            for (name, value) in self.shared(function) {
+            for (name, value) in self.common(function) {
                 if all.get(&name).is_some_and(|other| *other != value) {
                     return Err(StartError::new(format!(
                         "The template gives {name} different values in different functions, and cargo lambda watch \
@@ -73,14 +80,14 @@ impl Surroundings<'_> {
     }
 }
 
-/// Takes `HOST:PORT` and nothing else.
+/// Rejects anything but `HOST:PORT`.
 pub(crate) fn check_push_host(given: &str) -> Result<(), StartError> {
     let (host, port) = given.rsplit_once(':').unwrap_or_default();
-    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c));
-    if plain && port.parse::<u16>().is_ok_and(|port| port > 0) {
+    let valid_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c));
+    if valid_host && port.parse::<u16>().is_ok_and(|port| port > 0) {
         return Ok(());
     }
-    Err(StartError::new(format!("--push-host takes HOST:PORT, such as 127.0.0.1:8090, and not {given}.")))
+    Err(StartError::new(format!("--push-host takes HOST:PORT, such as 127.0.0.1:8090, not {given}.")))
 }
 
 #[cfg(test)]
@@ -90,16 +97,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_learns_where_its_services_are() {
+    fn the_environment_has_the_endpoints_of_the_services() {
         let function = Function {
             name: "put-subscription".into(),
             timeout: Duration::from_secs(1),
             environment: [("PUSH_HOSTS".to_owned(), "a.example".to_owned())].into(),
         };
         let push_hosts = ["127.0.0.1:1".to_owned(), "localhost:2".to_owned()];
-        let surroundings =
-            Surroundings { dynamodb: "http://d", queue: "http://q", secrets: "http://s", push_hosts: &push_hosts };
-        let all = surroundings.of("PutSubscription", &function);
+        let endpoints = ServiceEndpoints {
+            dynamodb: "http://d",
+            sqs: "http://q",
+            secrets_manager: "http://s",
+            push_hosts: &push_hosts,
+        };
+        let all = endpoints.environment("PutSubscription", &function);
         assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");
         assert_eq!(all["AWS_ENDPOINT_URL_SQS"], "http://q");
         assert_eq!(all["AWS_LAMBDA_FUNCTION_NAME"], "put-subscription");
@@ -108,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_push_host_is_a_host_and_a_port() {
-        for (given, good) in [
+        for (given, valid) in [
             ("127.0.0.1:8090", true),
             ("localhost:1", true),
             ("[::1]:1", true),
@@ -120,7 +131,7 @@ mod tests {
             ("http://a:1", false),
             ("a@b:1", false),
         ] {
-            assert_eq!(check_push_host(given).is_ok(), good, "{given}");
+            assert_eq!(check_push_host(given).is_ok(), valid, "{given}");
         }
     }
 }

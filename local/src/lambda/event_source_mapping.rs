@@ -1,89 +1,100 @@
-//! Takes messages from a queue and invokes the function that they are for, as Lambda's event source mapping does.
+//! Polls a queue and invokes a function with its messages, as a Lambda event source mapping does.
 
 use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    lambda::invoke::{Functions, Running},
-    services::sqs::{Message, Queues, server::record},
-    template::EventSource,
-};
+use crate::lambda::invoke::Functions;
+use crate::services::sqs::{Message, Queues};
+use crate::template::EventSourceMapping;
+use crate::template::values::REGION;
 
-/// Polls until `stop` says so; what is being worked on then is let end.
+/// Polls until it is cancelled; `batches` tracks the batches in progress, which are not cancelled.
 pub(crate) async fn poll(
-    source: EventSource,
+    mapping: EventSourceMapping,
     queues: Arc<Queues>,
     functions: Functions,
-    running: Running,
-    mut stop: watch::Receiver<bool>,
+    batches: TaskTracker,
+    cancelled: CancellationToken,
 ) {
-    let source = Arc::new(source);
-    let free = Arc::new(Semaphore::new(source.concurrency));
+    let mapping = Arc::new(mapping);
+    let slots = Arc::new(Semaphore::new(mapping.max_concurrency));
     loop {
-        let taken = async {
-            let permit = Arc::clone(&free).acquire_owned().await.ok()?;
-            let queue = queues.settings(&source.queue)?;
-            let messages = queues.next(queue, source.batch_size, None).await;
-            Some((permit, messages))
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
+            let queue = queues.settings(&mapping.queue)?;
+            let messages = queues.next(queue, mapping.batch_size, None).await;
+            Some((slot, messages))
         };
-        let (permit, messages) = tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            taken = taken => match taken {
-                Some(taken) => taken,
-                None => return,
-            },
-        };
-        let (source, queues, functions) = (Arc::clone(&source), Arc::clone(&queues), functions.clone());
-        drop(running.spawn(async move {
-            work(&source, &queues, &functions, messages).await;
-            drop(permit);
-        }));
+        let Some(Some((slot, messages))) = cancelled.run_until_cancelled(next).await else { return };
+        let (mapping, queues, functions) = (Arc::clone(&mapping), Arc::clone(&queues), functions.clone());
+        batches.spawn(async move {
+            process(&mapping, &queues, &functions, messages).await;
+            drop(slot);
+        });
     }
 }
 
-/// Invokes the function and deletes what it dealt with; the rest becomes visible again in its time.
-async fn work(source: &EventSource, queues: &Queues, functions: &Functions, messages: Vec<Message>) {
-    let records: Vec<Value> = messages.iter().map(|message| record(message, &source.queue_arn)).collect();
-    let answer = functions.invoke(&source.function, json!({ "Records": records })).await;
-    let failed = match answer {
+/// Invokes the function and deletes the messages that did not fail. The others become visible after their visibility
+/// timeout.
+async fn process(mapping: &EventSourceMapping, queues: &Queues, functions: &Functions, messages: Vec<Message>) {
+    let records: Vec<Value> = messages.iter().map(|message| record(message, &mapping.queue_arn)).collect();
+    let response = functions.invoke(&mapping.function, json!({ "Records": records })).await;
+    let failures = match response {
         Err(_) => None,
-        Ok(answer) if source.reports_failures => failures(&answer, &messages),
+        Ok(response) if mapping.reports_failures => batch_item_failures(&response, &messages),
         Ok(_) => Some(HashSet::new()),
     };
     tracing::info!(
-        function = source.function,
+        function = mapping.function,
         messages = messages.len(),
-        failed = failed.as_ref().map_or(messages.len(), HashSet::len),
+        failed = failures.as_ref().map_or(messages.len(), HashSet::len),
         "batch"
     );
-    let Some(failed) = failed else { return };
-    let Some(queue) = queues.settings(&source.queue) else { return };
-    for message in messages.iter().filter(|message| !failed.contains(&message.id)) {
-        if let Some(receipt) = &message.receipt
-            && let Err(error) = queues.delete(queue, receipt)
+    let Some(failures) = failures else { return };
+    let Some(queue) = queues.settings(&mapping.queue) else { return };
+    for message in messages.iter().filter(|message| !failures.contains(&message.id)) {
+        if let Some(receipt_handle) = &message.receipt_handle
+            && let Err(error) = queues.delete(queue, receipt_handle)
         {
-            tracing::error!(%error, "a message that was dealt with stays on the queue");
+            tracing::error!(%error, "a processed message cannot be deleted from the queue");
         }
     }
 }
 
-/// The messages that the function reports as failed; nothing if the report is not one, which fails them all.
-fn failures(answer: &Value, messages: &[Message]) -> Option<HashSet<String>> {
-    let list = match answer {
+/// A record of a function's SQS event.
+fn record(message: &Message, queue_arn: &str) -> Value {
+    json!({
+        "messageId": message.id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": message.system_attributes(),
+        "messageAttributes": {},
+        "md5OfBody": message.body_md5(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": REGION,
+    })
+}
+
+/// The IDs of the messages that the function reports as failed; `None` for an invalid report, with which Lambda
+/// considers the whole batch failed.
+fn batch_item_failures(response: &Value, messages: &[Message]) -> Option<HashSet<String>> {
+    let failures = match response {
         Value::Null => return Some(HashSet::new()),
-        Value::Object(answer) => answer.get("batchItemFailures"),
+        Value::Object(response) => response.get("batchItemFailures"),
         _ => return None,
     };
-    let list = match list {
+    let failures = match failures {
         None | Some(Value::Null) => return Some(HashSet::new()),
-        Some(list) => list.as_array()?,
+        Some(failures) => failures.as_array()?,
     };
-    list.iter()
-        .map(|item| {
-            let id = item.get("itemIdentifier")?.as_str()?;
+    failures
+        .iter()
+        .map(|failure| {
+            let id = failure.get("itemIdentifier")?.as_str()?;
             messages.iter().any(|message| message.id == id).then(|| id.to_owned())
         })
         .collect()
@@ -94,19 +105,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_read_as_lambda_reads_it() {
+    fn a_report_of_failures_is_parsed_as_lambda_parses_it() {
         let message = |id: &str| Message {
             id: id.into(),
             queue: "q".into(),
             body: "b".into(),
-            sent: 0,
-            visible: 0,
-            receives: 1,
-            first_received: None,
-            receipt: None,
+            sent_at: 0,
+            visible_at: 0,
+            receive_count: 1,
+            first_received_at: None,
+            receipt_handle: None,
         };
         let messages = [message("1"), message("2")];
-        for (answer, failed) in [
+        for (response, failures) in [
             (json!(null), Some(vec![])),
             (json!({}), Some(vec![])),
             (json!({"batchItemFailures": null}), Some(vec![])),
@@ -118,8 +129,8 @@ mod tests {
             (json!({"batchItemFailures": [{"other": "1"}]}), None),
             (json!("text"), None),
         ] {
-            let expected = failed.map(|ids| ids.into_iter().map(str::to_owned).collect());
-            assert_eq!(failures(&answer, &messages), expected, "{answer}");
+            let expected = failures.map(|ids| ids.into_iter().map(str::to_owned).collect());
+            assert_eq!(batch_item_failures(&response, &messages), expected, "{response}");
         }
     }
 }

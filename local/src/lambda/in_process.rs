@@ -1,4 +1,4 @@
-//! The very functions that Lambda runs, called in this process with the events that Lambda would give them.
+//! The functions that Lambda runs, called in this process with the same events.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use deliver::{Delivery, Sender};
-use serde_json::Value;
 use shared::config::Config;
 use shared::http::{Reply, Request, serve};
 use shared::problem::Problem;
@@ -15,20 +14,17 @@ use shared::store::Store;
 use shared::subscription::PushHosts;
 use shared::vapid_secret::VapidSecret;
 
-/// A function as the gateway invokes it: a raw event in, its answer or the error message that Lambda would report out.
-pub type Handler = Arc<dyn Fn(Value) -> Answer + Send + Sync>;
+use crate::lambda::handler::Handler;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
-
-/// The functions by logical id, each with the environment that the template gives it.
+/// All functions by logical ID; `environment` gives the variables of each.
 pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> HashMap<String, Handler> {
     let config = |id: &str| Config::new(environment(id));
     let with_store = |id: &str, handle: WithStore| {
         let config = config(id);
-        let parts = Store::connect(&config);
-        http(config, parts, move |store, request| handle(store, request))
+        let clients = Store::connect(&config);
+        http(config, clients, move |store, request| handle(store, request))
     };
-    let named = [
+    let handlers = [
         ("Authorizer", authorizer(&config("Authorizer"))),
         ("CreateKey", with_store("CreateKey", |s, r| Box::pin(async move { create_key::handle(&s, r).await }))),
         ("ListKeys", with_store("ListKeys", |s, r| Box::pin(async move { list_keys::handle(&s, r).await }))),
@@ -71,30 +67,30 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ),
         ("Deliver", deliver(&config("Deliver"))),
     ];
-    named.into_iter().map(|(id, handler)| (id.to_owned(), handler)).collect()
+    handlers.into_iter().map(|(id, handler)| (id.to_owned(), handler)).collect()
 }
 
-type Handled = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
+type HandleFuture = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
 
-type WithStore = fn(Arc<Store>, Request) -> Handled;
+type WithStore = fn(Arc<Store>, Request) -> HandleFuture;
 
-/// A function behind the gateway. One that cannot start fails each call, as in Lambda.
-fn http<P, E>(
+/// A function behind the API. If its clients cannot be built, each invocation fails, as in Lambda.
+fn http<C, E>(
     config: Config,
-    parts: Result<P, E>,
-    handle: impl Fn(Arc<P>, Request) -> Handled + Send + Sync + 'static,
+    clients: Result<C, E>,
+    handle: impl Fn(Arc<C>, Request) -> HandleFuture + Send + Sync + 'static,
 ) -> Handler
 where
-    P: Send + Sync + 'static,
+    C: Send + Sync + 'static,
     E: ToString,
 {
-    let parts = parts.map(Arc::new).map_err(|e| e.to_string());
+    let clients = clients.map(Arc::new).map_err(|e| e.to_string());
     let (config, handle) = (Arc::new(config), Arc::new(handle));
     Arc::new(move |event| {
-        let (parts, config, handle) = (parts.clone(), Arc::clone(&config), Arc::clone(&handle));
+        let (clients, config, handle) = (clients.clone(), Arc::clone(&config), Arc::clone(&handle));
         Box::pin(async move {
-            let parts = parts?;
-            Ok(serve(event, &config, |request| handle(parts, request)).await)
+            let clients = clients?;
+            Ok(serve(event, &config, |request| handle(clients, request)).await)
         })
     })
 }
@@ -104,30 +100,32 @@ fn authorizer(config: &Config) -> Handler {
     Arc::new(move |event| {
         let store = store.clone();
         Box::pin(async move {
-            let answer = authorizer::handle(&*store?, event).await.map_err(|failure| failure.to_string())?;
-            serde_json::to_value(answer).map_err(|e| e.to_string())
+            let response = authorizer::handle(&*store?, event).await.map_err(|e| e.to_string())?;
+            serde_json::to_value(response).map_err(|e| e.to_string())
         })
     })
 }
 
 fn send_push(config: Config) -> Handler {
-    let parts = (|| Ok::<_, Box<dyn Error>>((Store::connect(&config)?, Queue::connect(&config)?)))();
-    http(config, parts, |parts, request| Box::pin(async move { send_push::handle(&parts.0, &parts.1, request).await }))
+    let clients = (|| Ok::<_, Box<dyn Error>>((Store::connect(&config)?, Queue::connect(&config)?)))();
+    http(config, clients, |clients, request| {
+        Box::pin(async move { send_push::handle(&clients.0, &clients.1, request).await })
+    })
 }
 
 fn put_subscription(config: Config) -> Handler {
-    let parts = (|| {
+    let clients = (|| {
         let hosts = PushHosts::parse(config.required("PUSH_HOSTS")?);
         Ok::<_, Box<dyn Error>>((Store::connect(&config)?, VapidSecret::connect(&config)?, hosts))
     })();
-    http(config, parts, |parts, request| {
-        Box::pin(async move { put_subscription::handle(&parts.0, &parts.1, &parts.2, request).await })
+    http(config, clients, |clients, request| {
+        Box::pin(async move { put_subscription::handle(&clients.0, &clients.1, &clients.2, request).await })
     })
 }
 
 fn get_subscription_config(config: Config) -> Handler {
-    let parts = VapidSecret::connect(&config);
-    http(config, parts, |vapid, request| {
+    let clients = VapidSecret::connect(&config);
+    http(config, clients, |vapid, request| {
         Box::pin(async move { get_subscription_config::handle(&vapid, request).await })
     })
 }

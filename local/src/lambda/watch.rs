@@ -1,32 +1,35 @@
-//! Functions that `cargo lambda watch` runs: invoked over its copy of Lambda's Invoke API.
+//! Invokes functions that run in `cargo lambda watch`, which serves Lambda's Invoke API.
 
 use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use url::Url;
 
-use crate::{StartError, lambda::in_process::Handler, template::Function};
+use crate::{lambda::handler::Handler, start_error::StartError, template::Function};
 
-/// It runs on the same machine or close by: one that takes longer to be reached is not there.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// Short, since `cargo lambda watch` runs on this machine or near it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The functions by logical id, at this address.
-pub(crate) fn at(address: &Url, declared: &BTreeMap<String, Function>) -> Result<HashMap<String, Handler>, StartError> {
+/// The functions by logical ID, invoked at this address.
+pub(crate) fn cargo_lambda_watch(
+    address: &Url,
+    declared: &BTreeMap<String, Function>,
+) -> Result<HashMap<String, Handler>, StartError> {
     if !["http", "https"].contains(&address.scheme()) {
-        return Err(StartError::new(format!("--functions takes an http address, and not {address}.")));
+        return Err(StartError::new(format!("--functions takes an HTTP address, not {address}.")));
     }
     let client = reqwest::Client::builder()
         .no_proxy()
-        .connect_timeout(CONNECT_LIMIT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|error| StartError::new(format!("The client for --functions cannot be made: {error}.")))?;
+        .map_err(|error| StartError::new(format!("The HTTP client for --functions cannot be built: {error}.")))?;
     let mut handlers: HashMap<String, Handler> = HashMap::new();
     for (id, function) in declared {
         let path = format!("2015-03-31/functions/{}/invocations", function.name);
         let base = format!("{}/", address.as_str().trim_end_matches('/'));
         let target = Url::parse(&base).and_then(|base| base.join(&path)).map_err(|error| {
-            StartError::new(format!("--functions {address} is not an address to invoke functions at: {error}."))
+            StartError::new(format!("--functions {address} is not the address of an Invoke API: {error}."))
         })?;
         let (client, timeout) = (client.clone(), function.timeout);
         handlers.insert(
@@ -43,17 +46,17 @@ async fn invoke(client: reqwest::Client, target: Url, limit: Duration, event: Va
     let status = response.status();
     let failed = response.headers().contains_key("x-amz-function-error");
     let body = response.bytes().await.map_err(|error| error.to_string())?;
-    answer(status.as_u16(), failed, &body)
+    result(status.as_u16(), failed, &body)
 }
 
-/// What Lambda would report for this reply.
-fn answer(status: u16, failed: bool, body: &[u8]) -> Result<Value, String> {
+/// What Lambda reports for a response of the Invoke API.
+fn result(status: u16, failed: bool, body: &[u8]) -> Result<Value, String> {
     let value = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(body) };
     let message = value.as_ref().ok().and_then(|it| it["errorMessage"].as_str()).map(str::to_owned);
     match value {
-        // A function's own answer may hold any field; an error always says its type as well.
+        // A response may have any field, but only an error has both a message and a type.
         Ok(value) if status == 200 && !failed && !(message.is_some() && value["errorType"].is_string()) => Ok(value),
-        _ => Err(message.unwrap_or_else(|| format!("cargo lambda watch answered {status}"))),
+        _ => Err(message.unwrap_or_else(|| format!("cargo lambda watch responded with status {status}"))),
     }
 }
 
@@ -64,16 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reported_error_is_told_from_an_answer() {
+    fn an_error_is_distinguished_from_a_response() {
         for (status, failed, body, expected) in [
             (200, false, r#"{"statusCode":204}"#, Ok(json!({"statusCode": 204}))),
             (200, false, "", Ok(Value::Null)),
             (200, false, r#"{"errorType":"E","errorMessage":"Unauthorized"}"#, Err("Unauthorized")),
             (200, true, r#"{"errorMessage":"Unauthorized"}"#, Err("Unauthorized")),
             (500, false, r#"{"errorMessage":"x"}"#, Err("x")),
-            (502, false, "<html>", Err("cargo lambda watch answered 502")),
+            (502, false, "<html>", Err("cargo lambda watch responded with status 502")),
         ] {
-            assert_eq!(answer(status, failed, body.as_bytes()), expected.map_err(str::to_owned), "{body}");
+            assert_eq!(result(status, failed, body.as_bytes()), expected.map_err(str::to_owned), "{body}");
         }
     }
 }

@@ -1,8 +1,11 @@
-//! Signing in: a page of names to choose from, the authorization code with PKCE, discovery, and the public keys.
+//! The user pool's hosted UI on this machine: sign-in by the authorization code flow with PKCE (RFC 7636), discovery,
+//! and the public keys.
 
-pub(crate) mod html;
+mod identity_provider;
 mod page;
-pub(crate) mod users;
+#[cfg(test)]
+mod tests;
+mod users;
 
 use std::{
     collections::HashMap,
@@ -22,59 +25,64 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use url::{Host, Url, form_urlencoded};
 
-use crate::{
-    oidc::users::{CLIENT, LIFE, PEOPLE, People, Person},
-    random,
-};
+pub(crate) use identity_provider::IdentityProvider;
+use identity_provider::{CLIENT_ID, TOKEN_LIFETIME};
+use users::{USERS, User};
 
-/// How long a code may wait to be exchanged.
-const CODE_LIFE: Duration = Duration::from_mins(5);
+/// The lifetime of an authorization code.
+const CODE_LIFETIME: Duration = Duration::from_mins(5);
 
-type Fields = HashMap<String, String>;
+/// The parameters of a query or a form.
+type Parameters = HashMap<String, String>;
 
-/// What a code stands for.
-struct Grant {
-    person: &'static Person,
-    redirect: String,
-    challenge: String,
+/// What an authorization code was issued for.
+struct AuthorizationCode {
+    user: &'static User,
+    redirect_uri: String,
+    code_challenge: String,
     nonce: Option<String>,
     issued: Instant,
 }
 
-struct SignIn {
-    people: Arc<People>,
-    codes: Mutex<HashMap<String, Grant>>,
+struct AuthorizationServer {
+    provider: Arc<IdentityProvider>,
+    codes: Mutex<HashMap<String, AuthorizationCode>>,
 }
 
-/// The addresses of signing in.
-pub(crate) fn router(people: Arc<People>) -> Router {
-    let sign_in = Arc::new(SignIn { people, codes: Mutex::default() });
+/// The endpoints of the authorization server.
+pub(crate) fn router(provider: Arc<IdentityProvider>) -> Router {
+    let server = Arc::new(AuthorizationServer { provider, codes: Mutex::default() });
     Router::new()
-        .route("/_local/token", get(token_for_a_name))
-        .route("/_local/authorize", get(choose).post(chosen))
-        .route("/_local/oauth2/token", post(exchange))
-        .route("/_local/jwks.json", get(async |State(it): State<Arc<SignIn>>| open(200, &it.people.jwks())))
+        .route("/_local/token", get(id_token))
+        .route("/_local/authorize", get(authorize_page).post(authorize))
+        .route("/_local/oauth2/token", post(token))
+        .route("/_local/jwks.json", get(jwks))
         .route("/_local/.well-known/openid-configuration", get(discovery))
-        .with_state(sign_in)
+        .with_state(server)
 }
 
-fn fields(bytes: &[u8]) -> Fields {
-    form_urlencoded::parse(bytes).into_owned().collect()
+fn parse(form: &[u8]) -> Parameters {
+    form_urlencoded::parse(form).into_owned().collect()
 }
 
-async fn token_for_a_name(State(it): State<Arc<SignIn>>, RawQuery(query): RawQuery) -> Response<Body> {
-    let query = fields(query.unwrap_or_default().as_bytes());
-    let person = query.get("user").and_then(|user| Person::named(user));
-    if let Some(token) = person.and_then(|person| it.people.id_token(person, None)) {
-        return json_answer(200, &json!({ "id_token": token }));
+/// An ID token for `?user=`, without signing in: for the command line.
+async fn id_token(State(server): State<Arc<AuthorizationServer>>, RawQuery(query): RawQuery) -> Response<Body> {
+    let query = parse(query.unwrap_or_default().as_bytes());
+    let user = query.get("user").and_then(|username| User::find(username));
+    if let Some(token) = user.and_then(|user| server.provider.id_token(user, None)) {
+        return json_response(200, &json!({ "id_token": token }));
     }
-    let users = PEOPLE.map(|person| person.user);
-    json_answer(404, &json!({ "error": "add ?user= with one of these names", "users": users }))
+    let users = USERS.map(|user| user.username);
+    json_response(404, &json!({ "error": "add ?user= with one of these users", "users": users }))
 }
 
-async fn discovery(State(it): State<Arc<SignIn>>) -> Response<Body> {
-    let issuer = it.people.issuer();
-    open(
+async fn jwks(State(server): State<Arc<AuthorizationServer>>) -> Response<Body> {
+    json_cors(200, &server.provider.jwks())
+}
+
+async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<Body> {
+    let issuer = server.provider.issuer();
+    json_cors(
         200,
         &json!({
             "issuer": issuer,
@@ -92,101 +100,108 @@ async fn discovery(State(it): State<Arc<SignIn>>) -> Response<Body> {
     )
 }
 
-/// A request to sign in that may be answered by a redirect.
-fn redirect_of(request: &Fields) -> Result<Url, &'static str> {
-    let given = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
-    if given("client_id") != CLIENT {
+/// The redirect URI of a valid authorization request. The error is shown on a page, since an invalid request is never
+/// redirected.
+fn redirect_uri(request: &Parameters) -> Result<Url, &'static str> {
+    let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
+    if parameter("client_id") != CLIENT_ID {
         return Err("client_id is not pushgate-local.");
     }
-    let redirect = Url::parse(given("redirect_uri")).map_err(|_| "redirect_uri is not a URL.")?;
-    let here = match redirect.host() {
+    let redirect_uri = Url::parse(parameter("redirect_uri")).map_err(|_| "redirect_uri is not a URL.")?;
+    let is_loopback = match redirect_uri.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         _ => false,
     };
-    if !here || !["http", "https"].contains(&redirect.scheme()) || redirect.fragment().is_some() {
-        return Err("redirect_uri must be an address on localhost or 127.0.0.1.");
+    let is_http = ["http", "https"].contains(&redirect_uri.scheme());
+    if !is_loopback || !is_http || redirect_uri.fragment().is_some() {
+        return Err("redirect_uri must be a URL on localhost or 127.0.0.1.");
     }
-    if given("response_type") != "code" {
+    if parameter("response_type") != "code" {
         return Err("response_type is not code.");
     }
-    let challenge = given("code_challenge");
-    if given("code_challenge_method") != "S256" || URL_SAFE_NO_PAD.decode(challenge).map_or(0, |it| it.len()) != 32 {
-        return Err("A code_challenge by S256 is missing.");
+    let challenge_len = URL_SAFE_NO_PAD.decode(parameter("code_challenge")).map_or(0, |it| it.len());
+    if parameter("code_challenge_method") != "S256" || challenge_len != 32 {
+        return Err("A code_challenge with the method S256 is required.");
     }
-    Ok(redirect)
+    Ok(redirect_uri)
 }
 
-async fn choose(RawQuery(query): RawQuery) -> Response<Body> {
-    let request = fields(query.unwrap_or_default().as_bytes());
-    match redirect_of(&request) {
-        Ok(_) => html(200, page::choice(&request)),
-        Err(reason) => html(400, page::refusal(reason)),
+/// Shows the sign-in page.
+async fn authorize_page(RawQuery(query): RawQuery) -> Response<Body> {
+    let request = parse(query.unwrap_or_default().as_bytes());
+    match redirect_uri(&request) {
+        Ok(_) => html(200, page::sign_in(&request)),
+        Err(reason) => html(400, page::error(reason)),
     }
 }
 
-async fn chosen(State(it): State<Arc<SignIn>>, body: Bytes) -> Response<Body> {
-    let request = fields(&body);
-    let person = request.get("user").and_then(|user| Person::named(user));
-    let (mut redirect, person) = match (redirect_of(&request), person) {
-        (Ok(redirect), Some(person)) => (redirect, person),
-        (Err(reason), _) => return html(400, page::refusal(reason)),
-        (_, None) => return html(400, page::refusal("There is nobody of this name.")),
+/// Issues a code for the chosen user.
+async fn authorize(State(server): State<Arc<AuthorizationServer>>, body: Bytes) -> Response<Body> {
+    let request = parse(&body);
+    let user = request.get("user").and_then(|username| User::find(username));
+    let (mut location, user) = match (redirect_uri(&request), user) {
+        (Ok(location), Some(user)) => (location, user),
+        (Err(reason), _) => return html(400, page::error(reason)),
+        (_, None) => return html(400, page::error("This user does not exist.")),
     };
-    let code = random::token();
-    let grant = Grant {
-        person,
-        redirect: request.get("redirect_uri").cloned().unwrap_or_default(),
-        challenge: request.get("code_challenge").cloned().unwrap_or_default(),
+    let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let issued_for = AuthorizationCode {
+        user,
+        redirect_uri: request.get("redirect_uri").cloned().unwrap_or_default(),
+        code_challenge: request.get("code_challenge").cloned().unwrap_or_default(),
         nonce: request.get("nonce").cloned(),
         issued: Instant::now(),
     };
-    let mut codes = it.codes.lock().unwrap_or_else(PoisonError::into_inner);
-    codes.retain(|_, grant| grant.issued.elapsed() < CODE_LIFE);
-    codes.insert(code.clone(), grant);
-    redirect.query_pairs_mut().append_pair("code", &code);
+    let mut codes = server.codes.lock().unwrap_or_else(PoisonError::into_inner);
+    codes.retain(|_, code| code.issued.elapsed() < CODE_LIFETIME);
+    codes.insert(code.clone(), issued_for);
+    location.query_pairs_mut().append_pair("code", &code);
     if let Some(state) = request.get("state") {
-        redirect.query_pairs_mut().append_pair("state", state);
+        location.query_pairs_mut().append_pair("state", state);
     }
-    answer(303, "text/plain", Body::empty(), &[("location", redirect.as_str())])
+    response(303, "text/plain", Body::empty(), &[("location", location.as_str())])
 }
 
-async fn exchange(State(it): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let form = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    if !form.starts_with("application/x-www-form-urlencoded") {
-        return open(400, &json!({ "error": "invalid_request" }));
+/// The token endpoint: exchanges a code for tokens.
+async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/x-www-form-urlencoded") {
+        return json_cors(400, &json!({ "error": "invalid_request" }));
     }
-    let request = fields(&body);
-    let given = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
-    if given("grant_type") != "authorization_code" {
-        return open(400, &json!({ "error": "unsupported_grant_type" }));
+    let request = parse(&body);
+    let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
+    if parameter("grant_type") != "authorization_code" {
+        return json_cors(400, &json!({ "error": "unsupported_grant_type" }));
     }
-    if given("client_id") != CLIENT {
-        return open(400, &json!({ "error": "invalid_client" }));
+    if parameter("client_id") != CLIENT_ID {
+        return json_cors(400, &json!({ "error": "invalid_client" }));
     }
-    // Taken, whatever comes of it: a code is good for one attempt.
-    let grant = it.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(given("code"));
-    let hash = digest::digest(&digest::SHA256, given("code_verifier").as_bytes());
+    // Removed before it is checked, since a code is valid for one attempt.
+    let code = server.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(parameter("code"));
+    let hash = digest::digest(&digest::SHA256, parameter("code_verifier").as_bytes());
     let challenge = URL_SAFE_NO_PAD.encode(hash);
-    let grant = grant.filter(|grant| {
-        grant.issued.elapsed() < CODE_LIFE && grant.redirect == given("redirect_uri") && grant.challenge == challenge
+    let code = code.filter(|code| {
+        code.issued.elapsed() < CODE_LIFETIME
+            && code.redirect_uri == parameter("redirect_uri")
+            && code.code_challenge == challenge
     });
-    let Some(grant) = grant else {
-        return open(400, &json!({ "error": "invalid_grant" }));
+    let Some(AuthorizationCode { user, nonce, .. }) = code else {
+        return json_cors(400, &json!({ "error": "invalid_grant" }));
     };
-    let id_token = it.people.id_token(grant.person, grant.nonce.as_deref());
-    let access_token = it.people.access_token(grant.person);
-    open(
+    let id_token = server.provider.id_token(user, nonce.as_deref());
+    let access_token = server.provider.access_token(user);
+    json_cors(
         200,
         &json!({
-            "id_token": id_token, "access_token": access_token, "token_type": "Bearer", "expires_in": LIFE,
+            "id_token": id_token, "access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_LIFETIME,
         }),
     )
 }
 
-fn answer(status: u16, kind: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Response<Body> {
+fn response(status: u16, content_type: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Response<Body> {
     let mut response =
-        Response::builder().status(status).header("content-type", kind).header("cache-control", "no-store");
+        Response::builder().status(status).header("content-type", content_type).header("cache-control", "no-store");
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
@@ -197,91 +212,22 @@ fn answer(status: u16, kind: &str, body: impl Into<Body>, headers: &[(&str, &str
     })
 }
 
-fn json_answer(status: u16, value: &Value) -> Response<Body> {
-    answer(status, "application/json", value.to_string(), &[])
+fn json_response(status: u16, value: &Value) -> Response<Body> {
+    response(status, "application/json", value.to_string(), &[])
 }
 
-/// JSON that a page of any origin may read.
-fn open(status: u16, value: &Value) -> Response<Body> {
-    answer(status, "application/json", value.to_string(), &[("access-control-allow-origin", "*")])
+/// JSON that pages of any origin may read.
+fn json_cors(status: u16, value: &Value) -> Response<Body> {
+    response(status, "application/json", value.to_string(), &[("access-control-allow-origin", "*")])
 }
 
 fn html(status: u16, page: String) -> Response<Body> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
                   form-action 'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
-    answer(
+    response(
         status,
         "text/html; charset=utf-8",
         page,
         &[("content-security-policy", policy), ("referrer-policy", "no-referrer")],
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(redirect: &str) -> Fields {
-        [
-            ("client_id", CLIENT),
-            ("response_type", "code"),
-            ("redirect_uri", redirect),
-            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
-            ("code_challenge_method", "S256"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-    }
-
-    fn sign_in() -> Arc<SignIn> {
-        let people = People::new("http://i".to_owned()).expect("a key");
-        Arc::new(SignIn { people: Arc::new(people), codes: Mutex::default() })
-    }
-
-    #[test]
-    fn only_this_machine_is_redirected_to() {
-        for (redirect, allowed) in [
-            ("http://localhost:5173/back", true),
-            ("http://127.0.0.1/", true),
-            ("https://localhost/", true),
-            ("http://localhost.evil.example/", false),
-            ("http://evil.example/#localhost", false),
-            ("http://localhost@evil.example/", false),
-            ("javascript://localhost/", false),
-            ("", false),
-        ] {
-            assert_eq!(redirect_of(&request(redirect)).is_ok(), allowed, "{redirect}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_code_is_exchanged_once_and_with_its_verifier() {
-        // RFC 7636, appendix B.
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        let it = sign_in();
-        for (verifier, expected) in [(verifier, [200, 400]), ("wrong", [400, 400])] {
-            let mut form = request("http://localhost/");
-            form.insert("user".into(), "admin@acme".into());
-            form.insert("state".into(), "a&b".into());
-            let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-            let response = chosen(State(Arc::clone(&it)), form.into()).await;
-            assert_eq!(response.status(), 303);
-            let location = response.headers()["location"].to_str().expect("text").to_owned();
-            let location = Url::parse(&location).expect("a URL");
-            let back: Fields = location.query_pairs().into_owned().collect();
-            assert_eq!(back["state"], "a&b");
-            let exchange_form = form_urlencoded::Serializer::new(String::new())
-                .extend_pairs([("grant_type", "authorization_code"), ("client_id", CLIENT)])
-                .extend_pairs([("code", back["code"].as_str()), ("redirect_uri", "http://localhost/")])
-                .append_pair("code_verifier", verifier)
-                .finish();
-            for status in expected {
-                let mut headers = HeaderMap::new();
-                headers.insert("content-type", "application/x-www-form-urlencoded".parse().expect("a value"));
-                let response = exchange(State(Arc::clone(&it)), headers, exchange_form.clone().into()).await;
-                assert_eq!(response.status(), status);
-            }
-        }
-    }
 }

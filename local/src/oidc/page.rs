@@ -1,13 +1,11 @@
-//! The sign-in page: the people of this machine as buttons, with nothing from outside.
+//! The sign-in page: a button for each development user. It loads nothing.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
-use super::Fields;
-use crate::oidc::html::escape;
-use crate::oidc::users::PEOPLE;
+use crate::oidc::users::USERS;
 
-/// What is handed on from the request to the choice.
-const KEPT: [&str; 7] =
+/// The request parameters that the form submits again.
+const FORWARDED: [&str; 7] =
     ["client_id", "redirect_uri", "response_type", "state", "nonce", "code_challenge", "code_challenge_method"];
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 1rem;\
@@ -16,33 +14,29 @@ text-align:left;color:inherit;background:#f2f3f7;border:1px solid #767680;border
 button:focus-visible{outline:3px solid #0b57d0}@media(prefers-color-scheme:dark){body{color:#eee;background:#17171a}\
 button{background:#26262b}}";
 
-/// The page on which a person is chosen.
-pub(super) fn choice(request: &Fields) -> String {
+/// The page for an authorization request.
+pub(super) fn sign_in(request: &HashMap<String, String>) -> String {
     let mut form = String::new();
-    for name in KEPT {
+    for name in FORWARDED {
         if let Some(value) = request.get(name) {
             let _ = write!(form, r#"<input type="hidden" name="{name}" value="{}">"#, escape(value));
         }
     }
-    for person in &PEOPLE {
-        let _ = write!(
-            form,
-            r#"<button name="user" value="{0}">{1}, {0}</button>"#,
-            escape(person.user),
-            escape(person.name)
-        );
+    for user in &USERS {
+        let (username, name) = (escape(user.username), escape(user.name));
+        let _ = write!(form, r#"<button name="user" value="{username}">{name}, {username}</button>"#);
     }
     page(
         "Sign in to Pushgate",
         &format!(
-            r#"<p>This machine has no passwords. Who are you?</p><form method="post" action="/_local/authorize">{form}</form><p><a href="/_local/api">The API to read</a></p>"#
+            r#"<p>There are no passwords on this machine. Choose a user:</p><form method="post" action="/_local/authorize">{form}</form><p><a href="/_local/api">API reference</a></p>"#
         ),
     )
 }
 
-/// The page that says why signing in cannot go on.
-pub(super) fn refusal(reason: &str) -> String {
-    page("This sign-in cannot go on", &format!("<p>{}</p>", escape(reason)))
+/// The page for an invalid authorization request.
+pub(super) fn error(reason: &str) -> String {
+    page("Sign-in failed", &format!("<p>{}</p>", escape(reason)))
 }
 
 fn page(title: &str, content: &str) -> String {
@@ -51,14 +45,30 @@ fn page(title: &str, content: &str) -> String {
     )
 }
 
+/// Escapes text for HTML content and attributes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_echoed_is_escaped() {
+    fn request_parameters_are_escaped() {
         let request = [("state".to_owned(), r#""><script>alert('x')</script>"#.to_owned())].into();
-        let page = choice(&request);
+        let page = sign_in(&request);
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&quot;&gt;&lt;script&gt;"), "{page}");
     }

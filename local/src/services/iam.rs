@@ -1,5 +1,5 @@
-//! What each function may do: the grants of its role in the template. The tables, the queue and the secrets ask here before
-//! they answer a function, as AWS does, so that a missing grant is found on a laptop.
+//! IAM: each function may do what its role in the template grants. The services check this before they handle a
+//! request, as on AWS, so that a missing grant is found on a laptop.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,24 +14,11 @@ use axum::{
 };
 use serde_json::Value;
 
-use crate::{
-    services::aws_json::{error, target},
-    template::intrinsics::{ACCOUNT, REGION},
-};
+use crate::services::aws_json::{MAX_REQUEST_BYTES, client_error, target};
+use crate::template::Grant;
+use crate::template::values::{ACCOUNT_ID, REGION};
 
-/// The largest request that a service takes: a batch of DynamoDB.
-pub(crate) const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
-
-/// One action on one resource.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Grant {
-    /// `dynamodb:GetItem` and the like.
-    pub action: String,
-    /// The resource's ARN.
-    pub resource: String,
-}
-
-/// What functions may do, and what they did.
+/// The grants of each function, and what it requested.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     grants: BTreeMap<String, BTreeSet<Grant>>,
@@ -39,29 +26,30 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    /// The roles of these functions, by logical id. A function's id is also the access key that it signs with here.
+    /// The grants by the function's logical ID, which is also its access key on this machine.
     pub(crate) fn new(grants: BTreeMap<String, BTreeSet<Grant>>) -> Self {
         Self { grants, calls: Mutex::default() }
     }
 
-    /// What each function has asked for so far, granted or not.
+    /// What each function has requested so far, granted or not.
     pub(crate) fn calls(&self) -> BTreeMap<String, BTreeSet<Grant>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets a call through, or answers what its role lacks. Whoever is no function owns this machine.
-    fn admit(&self, headers: &HeaderMap, body: &Bytes) -> Result<(), String> {
+    /// Checks a request; the error is the message of an `AccessDeniedException`. An access key of no function has no
+    /// restrictions.
+    fn check(&self, headers: &HeaderMap, body: &Bytes) -> Result<(), String> {
         let Some((function, grants)) = access_key(headers).and_then(|key| self.grants.get_key_value(key)) else {
             return Ok(());
         };
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let needed = needed(target(headers), &request);
-        // Before it is judged: what a function asks for in vain is what its role lacks.
+        let required = required_grants(target(headers), &request);
+        // Recorded before the check, so that a missing grant is recorded too.
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.entry(function.clone()).or_default().extend(needed.iter().cloned());
-        if let Some(Grant { action, resource }) = needed.iter().find(|needed| !grants.contains(needed)) {
+        calls.entry(function.clone()).or_default().extend(required.iter().cloned());
+        if let Some(Grant { action, resource }) = required.iter().find(|grant| !grants.contains(grant)) {
             return Err(format!(
-                "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function} is not authorized to perform: {action} on \
+                "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{function} is not authorized to perform: {action} on \
                  resource: {resource} because no identity-based policy allows the {action} action"
             ));
         }
@@ -69,42 +57,42 @@ impl Roles {
     }
 }
 
-/// Stands before a service.
-pub(crate) async fn admit(State(roles): State<Arc<Roles>>, request: Request, next: Next) -> Response<Body> {
+/// Middleware that checks each request to a service.
+pub(crate) async fn check(State(roles): State<Arc<Roles>>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_REQUEST).await else {
-        let mut refused = Response::new(Body::empty());
-        *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        return refused;
+    let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {
+        let mut too_large = Response::new(Body::empty());
+        *too_large.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return too_large;
     };
-    match roles.admit(&parts.headers, &body) {
+    match roles.check(&parts.headers, &body) {
         Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(reason) => error("com.amazon.coral.service#AccessDeniedException", &reason),
+        Err(reason) => client_error("com.amazon.coral.service#AccessDeniedException", &reason),
     }
 }
 
-/// Whose signature a request bears: `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…`.
+/// The access key in a request's signature: `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…`.
 fn access_key(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (_, credential) = signature.split_once("Credential=")?;
     credential.split('/').next()
 }
 
-/// The grants that a call needs, one for each thing that it touches.
-fn needed(target: &str, request: &Value) -> BTreeSet<Grant> {
+/// The grants that a request requires, one for each resource.
+fn required_grants(target: &str, request: &Value) -> BTreeSet<Grant> {
     let (service, operation) = target.split_once('.').unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match service {
         "AmazonSQS" => {
             let url = text(&request["QueueUrl"]);
             let queue = url.rsplit('/').next().unwrap_or_default();
-            BTreeSet::from([Grant::new("sqs", operation, queue.to_owned())])
+            BTreeSet::from([grant_on("sqs", operation, queue.to_owned())])
         }
-        "secretsmanager" => BTreeSet::from([Grant::new("secretsmanager", operation, text(&request["SecretId"]))]),
+        "secretsmanager" => BTreeSet::from([grant_on("secretsmanager", operation, text(&request["SecretId"]))]),
         _ => {
-            let grant = |operation: &str, table: &Value| Grant::new("dynamodb", operation, text(table));
+            let grant = |operation: &str, table: &Value| grant_on("dynamodb", operation, text(table));
             match operation {
-                // A transaction needs what its parts need, and nothing of its own.
+                // A transaction requires the grants of its items and none of its own.
                 "TransactWriteItems" | "TransactGetItems" => {
                     let items = request["TransactItems"].as_array().into_iter().flatten();
                     let parts = items.filter_map(Value::as_object).flatten();
@@ -120,20 +108,18 @@ fn needed(target: &str, request: &Value) -> BTreeSet<Grant> {
     }
 }
 
-impl Grant {
-    /// An action of a service on what its request names, which may be a name or an ARN.
-    fn new(service: &str, operation: &str, name: String) -> Self {
-        let action = format!("{service}:{operation}");
-        if name.starts_with("arn:") {
-            return Self { action, resource: name };
-        }
-        let path = match service {
-            "dynamodb" => format!("table/{name}"),
-            "secretsmanager" => format!("secret:{name}"),
-            _ => name,
-        };
-        Self { action, resource: format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{path}") }
+/// An action on a resource that a request names by its name or by its ARN.
+fn grant_on(service: &str, operation: &str, name: String) -> Grant {
+    let action = format!("{service}:{operation}");
+    if name.starts_with("arn:") {
+        return Grant { action, resource: name };
     }
+    let path = match service {
+        "dynamodb" => format!("table/{name}"),
+        "secretsmanager" => format!("secret:{name}"),
+        _ => name,
+    };
+    Grant { action, resource: format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{path}") }
 }
 
 #[cfg(test)]
@@ -149,8 +135,9 @@ mod tests {
         Roles::new(BTreeMap::from([("ListKeys".to_owned(), BTreeSet::from([get]))]))
     }
 
-    fn call(who: &str, target: &str) -> HeaderMap {
-        let credential = format!("AWS4-HMAC-SHA256 Credential={who}/20261123/eu-central-1/dynamodb/aws4_request, a=b");
+    fn headers(access_key: &str, target: &str) -> HeaderMap {
+        let credential =
+            format!("AWS4-HMAC-SHA256 Credential={access_key}/20261123/eu-central-1/dynamodb/aws4_request, a=b");
         [("authorization", credential), ("x-amz-target", format!("DynamoDB_20120810.{target}"))]
             .into_iter()
             .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
@@ -158,46 +145,46 @@ mod tests {
     }
 
     #[test]
-    fn a_function_does_what_its_role_grants_and_nothing_else() {
+    fn a_function_is_denied_what_its_role_does_not_grant() {
         let (roles, body) = (roles(), Bytes::from(json!({ "TableName": "Keys" }).to_string()));
 
-        assert_eq!(roles.admit(&call("ListKeys", "GetItem"), &body), Ok(()));
-        let refusal = roles.admit(&call("ListKeys", "Query"), &body).expect_err("a refusal");
-        assert!(refusal.contains("dynamodb:Query on resource: arn:aws:dynamodb"), "{refusal}");
+        assert_eq!(roles.check(&headers("ListKeys", "GetItem"), &body), Ok(()));
+        let denial = roles.check(&headers("ListKeys", "Query"), &body).expect_err("a denial");
+        assert!(denial.contains("dynamodb:Query on resource: arn:aws:dynamodb"), "{denial}");
         let other = Bytes::from(json!({ "TableName": "Channels" }).to_string());
-        assert!(roles.admit(&call("ListKeys", "GetItem"), &other).is_err());
+        assert!(roles.check(&headers("ListKeys", "GetItem"), &other).is_err());
 
         let calls = roles.calls();
         let tables = calls["ListKeys"].iter().map(|call| (call.action.as_str(), call.resource.rsplit('/').next()));
         let (get, query) = ("dynamodb:GetItem", "dynamodb:Query");
         let expected = [(get, Some("Channels")), (get, Some("Keys")), (query, Some("Keys"))];
-        assert_eq!(tables.collect::<Vec<_>>(), expected, "what was refused, too");
+        assert_eq!(tables.collect::<Vec<_>>(), expected, "denied requests are recorded too");
     }
 
     #[test]
-    fn who_is_no_function_owns_the_machine() {
+    fn an_access_key_of_no_function_has_no_restrictions() {
         let roles = roles();
-        assert_eq!(roles.admit(&call("tests", "DeleteTable"), &Bytes::new()), Ok(()));
+        assert_eq!(roles.check(&headers("tests", "DeleteTable"), &Bytes::new()), Ok(()));
         assert!(roles.calls().is_empty());
     }
 
     #[test]
-    fn a_transaction_and_a_batch_need_what_their_parts_need() {
+    fn a_transaction_and_a_batch_require_the_grants_of_their_items() {
         let transaction = json!({ "TransactItems": [
             { "Put": { "TableName": "Keys" } }, { "ConditionCheck": { "TableName": TABLE } },
         ] });
-        let needed_for = |operation: &str, request: &Value| -> Vec<String> {
-            let needed = needed(&format!("DynamoDB_20120810.{operation}"), request);
-            needed
+        let required_for = |operation: &str, request: &Value| -> Vec<String> {
+            let required = required_grants(&format!("DynamoDB_20120810.{operation}"), request);
+            required
                 .iter()
                 .map(|it| format!("{} {}", it.action, it.resource.rsplit('/').next().expect("a name")))
                 .collect()
         };
 
-        let parts = needed_for("TransactWriteItems", &transaction);
-        assert_eq!(parts, ["dynamodb:ConditionCheckItem Keys", "dynamodb:PutItem Keys"]);
+        let required = required_for("TransactWriteItems", &transaction);
+        assert_eq!(required, ["dynamodb:ConditionCheckItem Keys", "dynamodb:PutItem Keys"]);
         let batch = json!({ "RequestItems": { "Keys": {}, "Channels": {} } });
-        let parts = needed_for("BatchGetItem", &batch);
-        assert_eq!(parts, ["dynamodb:BatchGetItem Channels", "dynamodb:BatchGetItem Keys"]);
+        let required = required_for("BatchGetItem", &batch);
+        assert_eq!(required, ["dynamodb:BatchGetItem Channels", "dynamodb:BatchGetItem Keys"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The AWS services that functions call, each with its own address.
+//! The AWS services that functions call: each over HTTP at an endpoint of its own, as far as functions use it.
 
 mod aws_json;
 pub(crate) mod dynamodb;

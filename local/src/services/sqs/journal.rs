@@ -1,4 +1,4 @@
-//! The queue's journal: a line for each change, so that a killed process loses no message that it accepted.
+//! The journal of the queues: one line for each change, so that a killed process loses no accepted message.
 
 use std::{
     borrow::Cow,
@@ -9,41 +9,46 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Message;
-use crate::StartError;
+use crate::services::sqs::message::Message;
+use crate::start_error::StartError;
 
-/// Lines beyond what the messages need, after which the journal is written anew.
-const SLACK: usize = 10_000;
+/// The number of superfluous lines after which the journal is compacted.
+const MAX_SUPERFLUOUS_LINES: usize = 10_000;
 
 /// One change.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Entry<'a> {
+pub(super) enum Entry<'a> {
     /// A message was accepted.
     Message(Cow<'a, Message>),
-    /// A message stands elsewhere; its body is as it was.
-    Stand {
+    /// The state of a message changed; its body never does.
+    #[serde(rename = "stand")]
+    State {
         id: Cow<'a, str>,
         queue: Cow<'a, str>,
-        visible: u64,
-        receives: u32,
-        first_received: Option<u64>,
-        receipt: Option<String>,
+        #[serde(rename = "visible")]
+        visible_at: u64,
+        #[serde(rename = "receives")]
+        receive_count: u32,
+        #[serde(rename = "first_received")]
+        first_received_at: Option<u64>,
+        #[serde(rename = "receipt")]
+        receipt_handle: Option<String>,
     },
-    /// A message is gone.
+    /// A message was deleted or expired.
     Deleted { id: Cow<'a, str> },
 }
 
 impl Entry<'_> {
-    /// Where the message stands now.
-    pub(super) fn stand(message: &Message) -> Entry<'static> {
-        Entry::Stand {
+    /// The current state of a message.
+    pub(super) fn state(message: &Message) -> Entry<'static> {
+        Entry::State {
             id: message.id.clone().into(),
             queue: message.queue.clone().into(),
-            visible: message.visible,
-            receives: message.receives,
-            first_received: message.first_received,
-            receipt: message.receipt.clone(),
+            visible_at: message.visible_at,
+            receive_count: message.receive_count,
+            first_received_at: message.first_received_at,
+            receipt_handle: message.receipt_handle.clone(),
         }
     }
 
@@ -62,9 +67,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Replays the folder's journal, writes it anew in short, and gives the messages that it holds.
-    pub(crate) fn open(folder: &Path) -> Result<(Self, Vec<Message>), StartError> {
-        let path = folder.join("queue.jsonl");
+    /// Replays and compacts the journal in the data folder, and returns its messages.
+    pub(crate) fn open(data_dir: &Path) -> Result<(Self, Vec<Message>), StartError> {
+        let path = data_dir.join("queue.jsonl");
         let failed = |reason: &dyn std::fmt::Display| {
             StartError::new(format!("The queue's journal {} cannot be used: {reason}.", path.display()))
         };
@@ -73,40 +78,40 @@ impl Journal {
             read => read.map_err(|error| failed(&error))?,
         };
         let messages = replay(&bytes).map_err(|reason| failed(&reason))?;
-        let file = rewrite(&path, &messages).map_err(|error| failed(&error))?;
+        let file = compact(&path, &messages).map_err(|error| failed(&error))?;
         let lines = messages.len();
         Ok((Self { path, file, lines }, messages))
     }
 
-    /// Writes the entry down. `messages` is what the journal holds without it.
+    /// Appends an entry. `messages` are those before the change.
     pub(super) fn append(&mut self, entry: &Entry<'_>, messages: &[Message]) -> io::Result<()> {
-        if self.lines > 2 * messages.len() + SLACK {
-            self.file = rewrite(&self.path, messages)?;
+        if self.lines > 2 * messages.len() + MAX_SUPERFLUOUS_LINES {
+            self.file = compact(&self.path, messages)?;
             self.lines = messages.len();
         }
         self.lines += 1;
         self.file.write_all(&entry.line()?).inspect_err(|_| {
-            // Part of the line may stand there: the next entry begins with a new file.
+            // The line may be incomplete, so the next append compacts the journal first.
             self.lines = usize::MAX - 1;
         })
     }
 }
 
-/// The messages after all the entries. A last line without its end was not accepted and does not count.
+/// The messages after all entries. A last line without a line break was not accepted, so it is ignored.
 fn replay(bytes: &[u8]) -> Result<Vec<Message>, String> {
     let mut messages: Vec<Message> = Vec::new();
-    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if !line.ends_with(b"\n") {
             break;
         }
-        match serde_json::from_slice(line).map_err(|error| format!("line {} is broken ({error})", number + 1))? {
+        match serde_json::from_slice(line).map_err(|error| format!("line {} is invalid ({error})", index + 1))? {
             Entry::Message(message) => messages.push(message.into_owned()),
             Entry::Deleted { id } => messages.retain(|message| message.id != id),
-            Entry::Stand { id, queue, visible, receives, first_received, receipt } => {
+            Entry::State { id, queue, visible_at, receive_count, first_received_at, receipt_handle } => {
                 if let Some(message) = messages.iter_mut().find(|message| message.id == id) {
                     message.queue = queue.into_owned();
-                    (message.visible, message.receives) = (visible, receives);
-                    (message.first_received, message.receipt) = (first_received, receipt);
+                    (message.visible_at, message.receive_count) = (visible_at, receive_count);
+                    (message.first_received_at, message.receipt_handle) = (first_received_at, receipt_handle);
                 }
             }
         }
@@ -114,8 +119,8 @@ fn replay(bytes: &[u8]) -> Result<Vec<Message>, String> {
     Ok(messages)
 }
 
-/// Puts a short journal in the place of the long one, in one step.
-fn rewrite(path: &Path, messages: &[Message]) -> io::Result<File> {
+/// Replaces the journal by one with a line for each message. The rename makes this atomic.
+fn compact(path: &Path, messages: &[Message]) -> io::Result<File> {
     let new = path.with_extension("jsonl.new");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&new)?;
     for message in messages {

@@ -1,8 +1,11 @@
-//! The rules of redelivery, on a clock that the test moves, and what a journal brings back.
+//! Redelivery under a paused clock, and recovery from the journal.
 
-use tokio::time::{advance, timeout};
+use std::time::Duration;
+
+use tokio::time::{Instant, advance, timeout};
 
 use super::*;
+use crate::template::QueueSettings;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -12,10 +15,10 @@ fn settings() -> Vec<QueueSettings> {
         visibility_timeout: TIMEOUT,
         retention: Duration::from_hours(24),
         delay: Duration::ZERO,
-        dead_letters: Some("dead".into()),
-        max_receives: Some(2),
+        dead_letter_queue: Some("dead".into()),
+        max_receive_count: Some(2),
     };
-    let dead = QueueSettings { name: "dead".into(), dead_letters: None, max_receives: None, ..queue.clone() };
+    let dead = QueueSettings { name: "dead".into(), dead_letter_queue: None, max_receive_count: None, ..queue.clone() };
     vec![queue, dead]
 }
 
@@ -32,13 +35,13 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_deleted_comes_again_and_then_is_a_dead_letter() {
+async fn an_undeleted_message_is_redelivered_and_then_a_dead_letter() {
     let queues = queues();
     let work = work(&queues);
     queues.send(work, "a".into(), None).expect("sent");
-    for receives in 1..=2 {
+    for receive_count in 1..=2 {
         let received = queues.receive(work, 10, None);
-        assert_eq!(received[0].receives, receives);
+        assert_eq!(received[0].receive_count, receive_count);
         advance(TIMEOUT.saturating_sub(Duration::from_millis(1))).await;
         assert!(queues.receive(work, 10, None).is_empty());
         assert_eq!(queues.counts(work), Counts { visible: 0, in_flight: 1, delayed: 0 });
@@ -50,13 +53,13 @@ async fn what_is_not_deleted_comes_again_and_then_is_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_receipt_deletes_nothing() {
+async fn an_earlier_receipt_handle_deletes_nothing() {
     let queues = queues();
     let work = work(&queues);
     queues.send(work, "a".into(), None).expect("sent");
-    let first = queues.receive(work, 1, None).remove(0).receipt.expect("a receipt");
+    let first = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
     advance(TIMEOUT).await;
-    let second = queues.receive(work, 1, None).remove(0).receipt.expect("a receipt");
+    let second = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
     queues.delete(work, &first).expect("written");
     assert_eq!(queues.counts(work).in_flight, 1);
     queues.delete(work, &second).expect("written");
@@ -64,7 +67,7 @@ async fn an_old_receipt_deletes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_woken_when_a_message_becomes_visible() {
+async fn a_waiting_receiver_wakes_when_a_message_becomes_visible() {
     let queues = queues();
     let work = work(&queues);
     let delay = Duration::from_secs(7);
@@ -82,18 +85,18 @@ async fn who_waits_is_woken_when_a_message_becomes_visible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_in_flight_can_be_given_back_early() {
+async fn a_message_in_flight_can_be_made_visible_early() {
     let queues = queues();
     let work = work(&queues);
     queues.send(work, "a".into(), None).expect("sent");
-    let receipt = queues.receive(work, 1, None).remove(0).receipt.expect("a receipt");
+    let receipt = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
     assert!(queues.change_visibility(work, &receipt, Duration::ZERO).expect("written"));
-    assert_eq!(queues.receive(work, 1, None)[0].receives, 2);
+    assert_eq!(queues.receive(work, 1, None)[0].receive_count, 2);
     assert!(!queues.change_visibility(work, &receipt, Duration::ZERO).expect("written"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_kept_no_longer_than_its_queue_keeps_it() {
+async fn a_message_expires_after_the_retention_period() {
     let queues = queues();
     let work = work(&queues);
     queues.send(work, "a".into(), None).expect("sent");
@@ -102,28 +105,26 @@ async fn a_message_is_kept_no_longer_than_its_queue_keeps_it() {
 }
 
 #[test]
-fn a_journal_brings_back_what_was_accepted_and_not_deleted() {
-    let folder = std::env::temp_dir().join(format!("pushgate-{}", random::uuid()));
-    std::fs::create_dir(&folder).expect("a folder");
+fn a_journal_restores_the_messages_that_were_accepted_and_not_deleted() {
+    let folder = tempfile::tempdir().expect("a folder");
     {
-        let queues = Queues::new(settings(), Some(Journal::open(&folder).expect("a journal")));
+        let queues = Queues::new(settings(), Some(Journal::open(folder.path()).expect("a journal")));
         let work = work(&queues);
         for body in ["deleted", "in flight", "waiting"] {
             queues.send(work, body.into(), None).expect("sent");
         }
         queues.send(work, "delayed".into(), Some(TIMEOUT)).expect("sent");
         let received = queues.receive(work, 2, None);
-        queues.delete(work, received[0].receipt.as_deref().expect("a receipt")).expect("written");
+        queues.delete(work, received[0].receipt_handle.as_deref().expect("a handle")).expect("written");
     }
-    let file = folder.join("queue.jsonl");
+    let file = folder.path().join("queue.jsonl");
     let mut bytes = std::fs::read(&file).expect("the journal");
     bytes.extend_from_slice(b"{\"message\":{\"id\":\"torn");
     std::fs::write(&file, bytes).expect("written");
 
-    let queues = Queues::new(settings(), Some(Journal::open(&folder).expect("a journal")));
+    let queues = Queues::new(settings(), Some(Journal::open(folder.path()).expect("a journal")));
     assert_eq!(queues.counts(work(&queues)), Counts { visible: 2, in_flight: 0, delayed: 1 });
     let received = queues.receive(work(&queues), 10, None);
     assert_eq!(bodies(&received), ["in flight", "waiting"]);
-    assert_eq!(received[0].receives, 2);
-    std::fs::remove_dir_all(&folder).expect("removed");
+    assert_eq!(received[0].receive_count, 2);
 }
