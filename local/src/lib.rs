@@ -1,214 +1,186 @@
-//! Pushgate on a laptop: the template's gateway, tables, queue, secret and sign-in in one process, on 127.0.0.1 alone.
+//! Pushgate on a laptop: the API, the tables, the queue, the secrets and sign-in of the template, in one process and on
+//! 127.0.0.1 only.
+//!
+//! The layers, from the lowest: `template` reads `infra/template.yaml`; `services` are the AWS services that
+//! functions call; `lambda` invokes the functions; `oidc` signs users in; `gateway` is the API in front of them.
+//! This file connects them.
+//!
+//! One known difference from AWS: a function sees header names in lower case, while a REST API passes HTTP/1.1 names in
+//! the case that the client sent. Names are compared case-insensitively everywhere (RFC 9110, section 5.1).
 
-mod access_log;
-mod api_page;
-mod authorizers;
-mod connection;
-mod data;
-mod environment;
-mod event;
-pub mod functions;
+mod data_dir;
 mod gateway;
-mod gateway_responses;
-mod html;
-mod integration;
-mod invocation;
+pub mod lambda;
+mod local_routes;
 pub mod log;
-mod own;
-mod people;
-mod poller;
-mod queue;
-mod random;
-mod remote;
-mod roles;
-mod route;
-mod secrets;
-mod service;
-mod sign_in;
-mod tables;
+mod oidc;
+mod servers;
+mod services;
+mod start_error;
+mod swagger_ui;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use axum::{Router, middleware::from_fn_with_state};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
-use connection::{Connection, Connections};
-use data::Data;
-use environment::Surroundings;
-use functions::Handler;
+use data_dir::DataDir;
 use gateway::Gateway;
-use invocation::{Functions, Running};
-use people::People;
-use queue::{Counts, Queues, journal::Journal};
-pub use roles::Grant;
-use roles::Roles;
-pub use route::Route;
-use secrets::Secrets;
+use lambda::{Functions, Handler, ServiceEndpoints};
+use oidc::IdentityProvider;
+use servers::{Servers, listen};
+use services::{
+    dynamodb,
+    iam::{self, Roles},
+    secrets_manager::{self, Secrets},
+    sqs::{self, Counts, Journal, Queues},
+};
+pub use start_error::StartError;
 use template::Template;
+pub use template::{Grant, Route, TEMPLATE};
 
-/// How long what is running may take to end.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long `stop` waits for requests and batches in progress.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long `stop` then waits for the services.
+const BACKEND_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The template beside which this program was built.
-pub const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
-
-/// How to start.
+/// The options of a start.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The gateway's port; 0 takes any that is free.
+    /// The gateway's port; 0 for a free one.
     pub port: u16,
-    /// The folder that keeps tables, queue and secret; nothing keeps them in memory.
+    /// The folder that stores the tables, the queue and the secrets; `None` keeps them in memory.
     pub data: Option<PathBuf>,
-    /// `HOST:PORT` of push services that may be reached over plain HTTP.
+    /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub push_hosts: Vec<String>,
-    /// Where `cargo lambda watch` takes invocations; nothing runs the functions in this process.
+    /// The address of `cargo lambda watch`; `None` runs the functions in this process.
     pub functions: Option<Url>,
-    /// The template to read.
+    /// The path of the template.
     pub template: PathBuf,
 }
 
-/// Why it cannot start, in one sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
-
-impl StartError {
-    pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
-    }
-}
-
-/// All of Pushgate, running. It ends when this is dropped; `stop` also waits for what is being worked on.
+/// A running stack. Dropping it ends everything; `stop` waits for what is in progress.
 pub struct Local {
     url: String,
     dynamodb_url: String,
-    queue_url: String,
-    secrets_url: String,
+    sqs_url: String,
+    secrets_manager_url: String,
     routes: Vec<Route>,
     environment_file: Option<PathBuf>,
     queues: Arc<Queues>,
-    sources: Vec<String>,
+    /// The queues that functions consume, by name.
+    source_queues: Vec<String>,
     roles: Arc<Roles>,
-    running: Running,
-    /// The gateway and the pollers end first, then what functions need.
-    front: (watch::Sender<bool>, Vec<JoinHandle<()>>),
-    back: (watch::Sender<bool>, Vec<JoinHandle<()>>),
-    _scratch: Option<Scratch>,
-    _data: Option<Data>,
+    /// The requests, invocations and batches in progress.
+    in_progress: TaskTracker,
+    /// The gateway and the pollers, which stop before the services that functions need.
+    ingress: Servers,
+    backends: Servers,
+    _temp_dir: Option<TempDir>,
+    _data_dir: Option<DataDir>,
 }
 
 impl Local {
-    /// Starts everything; when this returns, all addresses answer.
+    /// Starts the stack. All endpoints respond when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        Self::start_with(options, |environment| functions::in_process(environment)).await
+        Self::start_with(options, |environment| lambda::in_process(environment)).await
     }
 
-    /// Starts everything, with these functions where they run in this process.
+    /// Starts the stack with the given functions in this process.
     async fn start_with(
         options: Options,
         in_process: impl FnOnce(&dyn Fn(&str) -> HashMap<String, String>) -> HashMap<String, Handler>,
     ) -> Result<Self, StartError> {
-        options.push_hosts.iter().try_for_each(|host| environment::check_push_host(host))?;
+        options.push_hosts.iter().try_for_each(|host| lambda::check_push_host(host))?;
         let (gateway_listener, url) = listen(options.port).await?;
-        let data = options.data.as_deref().map(Data::open).transpose()?;
-        let folder = data.as_ref().map(Data::folder);
+        let data_dir = options.data.as_deref().map(DataDir::open).transpose()?;
+        let data_path = data_dir.as_ref().map(DataDir::path);
         let (database_listener, database_url) = listen(0).await?;
         let (dynamodb_listener, dynamodb_url) = listen(0).await?;
-        let (queue_listener, queue_url) = listen(0).await?;
-        let (secrets_listener, secrets_url) = listen(0).await?;
+        let (sqs_listener, sqs_url) = listen(0).await?;
+        let (secrets_manager_listener, secrets_manager_url) = listen(0).await?;
 
-        let template = Arc::new(Template::read(&options.template, &queue_url)?);
-        let database = tables::open(folder, &template.tables)?;
-        let journal = folder.map(Journal::open).transpose()?;
+        let template = Template::read(&options.template, &sqs_url)?;
+        let database = dynamodb::open(data_path, &template.tables)?;
+        let journal = data_path.map(Journal::open).transpose()?;
         let queues = Arc::new(Queues::new(template.queues.clone(), journal));
-        let secrets = Secrets::open(folder, &template.secrets)?;
-        let roles = Arc::new(Roles::new(template.roles.clone()));
+        let secrets = Secrets::open(data_path, &template.secrets)?;
+        let roles = Arc::new(Roles::new(template.grants.clone()));
 
-        let surroundings = Surroundings {
+        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), iam::check));
+        let mut backends = Servers::default();
+        let cancelled = backends.cancelled().cancelled_owned();
+        backends.spawn(async move {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(database_listener, database, cancelled).await {
+                tracing::error!(error, "the embedded database stopped");
+            }
+        });
+        backends.serve(dynamodb_listener, guarded(dynamodb::router(database_url)));
+        backends.serve(sqs_listener, guarded(sqs::router(Arc::clone(&queues))));
+        backends.serve(secrets_manager_listener, guarded(secrets_manager::router(secrets)));
+
+        let endpoints = ServiceEndpoints {
             dynamodb: &dynamodb_url,
-            queue: &queue_url,
-            secrets: &secrets_url,
+            sqs: &sqs_url,
+            secrets_manager: &secrets_manager_url,
             push_hosts: &options.push_hosts,
         };
-        let mut scratch = None;
-        let mut environment_file = None;
+        let (mut temp_dir, mut environment_file) = (None, None);
         let handlers = if let Some(address) = &options.functions {
-            let folder = match folder {
+            let folder = match data_path {
                 Some(folder) => folder,
-                None => scratch.insert(Scratch::new()?).0.as_path(),
+                None => temp_dir.insert(new_temp_dir()?).path(),
             };
-            environment_file = Some(surroundings.write(&template.functions, folder)?);
-            remote::at(address, &template.functions)?
+            environment_file = Some(endpoints.write_env_file(&template.functions, folder)?);
+            lambda::cargo_lambda_watch(address, &template.functions)?
         } else {
             let environment =
-                |id: &str| template.functions.get(id).map(|it| surroundings.of(id, it)).unwrap_or_default();
+                |id: &str| template.functions.get(id).map(|it| endpoints.environment(id, it)).unwrap_or_default();
             in_process(&environment)
         };
-        let running = Running::default();
-        let functions = Functions::new(&template.functions, handlers, running.clone())?;
-        let people = Arc::new(People::new(format!("{url}/_local"))?);
+        let in_progress = TaskTracker::new();
+        let functions = Functions::new(&template.functions, handlers, in_progress.clone())?;
 
-        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), roles::admit));
-        let (back, _) = watch::channel(false);
-        let ended = back.subscribe();
-        let back_tasks = vec![
-            tokio::spawn(async move {
-                if let Err(error) =
-                    dynoxide::server::serve_with_shutdown(database_listener, database, over(ended)).await
-                {
-                    tracing::error!(error, "the embedded database stopped");
-                }
-            }),
-            serve(dynamodb_listener, guarded(tables::router(database_url)), back.subscribe()),
-            serve(queue_listener, guarded(queue::server::router(Arc::clone(&queues))), back.subscribe()),
-            serve(secrets_listener, guarded(secrets::router(secrets)), back.subscribe()),
-        ];
-
-        let (front, _) = watch::channel(false);
-        let routes = template.routes.all().to_vec();
-        let sources = template.event_sources.iter().map(|source| source.queue.clone()).collect();
-        let dead_letters = queues_of_dead_letters(&template);
-        let mut front_tasks: Vec<_> = template
-            .event_sources
-            .iter()
-            .map(|source| {
-                let stop = front.subscribe();
-                let (source, queues) = (source.clone(), Arc::clone(&queues));
-                tokio::spawn(poller::poll(source, queues, functions.clone(), running.clone(), stop))
-            })
-            .collect();
-        let gateway = Arc::new(Gateway { template, functions, people: Arc::clone(&people), running: running.clone() });
-        let app = own::router(people, Arc::clone(&queues), dead_letters)
-            .merge(Router::new().fallback(gateway::handle).with_state(gateway));
-        let ended = over(front.subscribe());
-        front_tasks.push(tokio::spawn(async move {
-            let service = app.into_make_service_with_connect_info::<Connection>();
-            let _ = axum::serve(Connections(gateway_listener), service).with_graceful_shutdown(ended).await;
-        }));
+        let mut ingress = Servers::default();
+        for mapping in template.event_source_mappings.iter().cloned() {
+            let (queues, functions) = (Arc::clone(&queues), functions.clone());
+            ingress.spawn(lambda::poll(mapping, queues, functions, in_progress.clone(), ingress.cancelled()));
+        }
+        let routes = template.routes.clone();
+        let source_queues = template.event_source_mappings.iter().map(|mapping| mapping.queue.clone()).collect();
+        let dead_letter_queues = template.queues.iter().filter_map(|queue| queue.dead_letter_queue.clone()).collect();
+        let provider = Arc::new(IdentityProvider::new(format!("{url}/_local"))?);
+        let gateway = Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone())?;
+        let local_routes = local_routes::router(provider, Arc::clone(&queues), dead_letter_queues);
+        let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));
+        ingress.serve(gateway_listener, local_routes.merge(api));
 
         Ok(Self {
             url,
             dynamodb_url,
-            queue_url,
-            secrets_url,
+            sqs_url,
+            secrets_manager_url,
             routes,
             environment_file,
             queues,
-            sources,
+            source_queues,
             roles,
-            running,
-            front: (front, front_tasks),
-            back: (back, back_tasks),
-            _scratch: scratch,
-            _data: data,
+            in_progress,
+            ingress,
+            backends,
+            _temp_dir: temp_dir,
+            _data_dir: data_dir,
         })
     }
 
@@ -217,118 +189,65 @@ impl Local {
         &self.url
     }
 
-    /// Where the tables answer.
+    /// The endpoint of `DynamoDB`.
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// Where the queue answers.
+    /// The endpoint of SQS.
     pub fn queue_url(&self) -> &str {
-        &self.queue_url
+        &self.sqs_url
     }
 
-    /// Where the secrets answer.
+    /// The endpoint of Secrets Manager.
     pub fn secrets_url(&self) -> &str {
-        &self.secrets_url
+        &self.secrets_manager_url
     }
 
-    /// What each function did at the tables, the queue and the secrets, by its logical id.
+    /// What each function requested of the services, granted or not, by the function's logical ID.
     pub fn calls(&self) -> BTreeMap<String, BTreeSet<Grant>> {
         self.roles.calls()
     }
 
-    /// The template's routes.
+    /// The routes of the API.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
 
-    /// The environment for `cargo lambda watch`, if the functions run there.
+    /// The environment file for `cargo lambda watch`, if the functions run there.
     pub fn environment_file(&self) -> Option<&Path> {
         self.environment_file.as_deref()
     }
 
     /// The bodies of the dead letters, oldest first.
-    #[expect(clippy::unused_async, reason = "a caller need not know that no waiting is needed")]
-    pub async fn dead_letters(&self) -> Vec<String> {
-        let targets = self.sources.iter().filter_map(|source| self.queues.settings(source)?.dead_letters.as_ref());
+    pub fn dead_letters(&self) -> Vec<String> {
+        let targets = self.source_queues.iter().filter_map(|it| self.queues.settings(it)?.dead_letter_queue.as_ref());
         targets.flat_map(|target| self.queues.bodies(target)).collect()
     }
 
     /// Whether no message is visible, delayed or in flight.
-    #[expect(clippy::unused_async, reason = "a caller need not know that no waiting is needed")]
+    #[expect(clippy::unused_async, reason = "callers should not depend on the counts being in memory")]
     pub async fn queue_is_idle(&self) -> bool {
         let idle = Counts { visible: 0, in_flight: 0, delayed: 0 };
-        self.sources
-            .iter()
-            .filter_map(|source| self.queues.settings(source))
-            .all(|queue| self.queues.counts(queue) == idle)
+        let mut queues = self.source_queues.iter().filter_map(|queue| self.queues.settings(queue));
+        queues.all(|queue| self.queues.counts(queue) == idle)
     }
 
-    /// Takes no more requests and messages, lets what is running end (for 10 seconds at most), and ends the rest.
+    /// Stops accepting requests and receiving messages, waits up to 10 seconds for what is in progress, and aborts the
+    /// rest.
     pub async fn stop(self) {
-        let Self { front: (front, front_tasks), back: (back, back_tasks), running, .. } = self;
-        front.send_replace(true);
-        end(front_tasks, STOP_LIMIT).await;
-        running.wait(STOP_LIMIT).await;
-        back.send_replace(true);
-        end(back_tasks, Duration::from_secs(1)).await;
-    }
-}
-
-fn queues_of_dead_letters(template: &Template) -> Vec<String> {
-    template.queues.iter().filter_map(|queue| queue.dead_letters.clone()).collect()
-}
-
-async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            StartError::new(format!("Port {port} is taken; choose another one with --port."))
+        let Self { ingress, backends, in_progress, .. } = self;
+        ingress.join_or_abort(SHUTDOWN_TIMEOUT).await;
+        in_progress.close();
+        if timeout(SHUTDOWN_TIMEOUT, in_progress.wait()).await.is_err() {
+            tracing::warn!("some invocations did not end in time and are aborted");
         }
-        _ => StartError::new(format!("Port {port} of 127.0.0.1 cannot be listened on: {error}.")),
-    };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
-    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-    Ok((listener, url))
-}
-
-fn serve(listener: TcpListener, router: Router, ended: watch::Receiver<bool>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let _ = axum::serve(listener, router).with_graceful_shutdown(over(ended)).await;
-    })
-}
-
-/// Returns when the sender says so or is gone.
-async fn over(mut ended: watch::Receiver<bool>) {
-    let _ = ended.wait_for(|ended| *ended).await;
-}
-
-/// Waits for the tasks, and breaks off what is left after this time.
-async fn end(tasks: Vec<JoinHandle<()>>, within: Duration) {
-    let at = tokio::time::Instant::now() + within;
-    for mut task in tasks {
-        if tokio::time::timeout_at(at, &mut task).await.is_err() {
-            task.abort();
-        }
+        backends.join_or_abort(BACKEND_SHUTDOWN_TIMEOUT).await;
     }
 }
 
-/// A folder that is removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, StartError> {
-        let folder = std::env::temp_dir().join(format!("pushgate-{}", random::uuid()));
-        std::fs::create_dir(&folder)
-            .map_err(|error| StartError::new(format!("{} cannot be made: {error}.", folder.display())))?;
-        Ok(Self(folder))
-    }
+/// A folder that is removed when it is dropped.
+fn new_temp_dir() -> Result<TempDir, StartError> {
+    let failed = |error| StartError::new(format!("A temporary folder cannot be created: {error}."));
+    tempfile::Builder::new().prefix("pushgate-").tempdir().map_err(failed)
 }
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! The log of a laptop: the functions' own lines, and the gateway's access log among them as it stands.
+//! The log on a laptop: the functions' log format, except that access log lines are written verbatim.
 
 use std::fmt;
 
@@ -12,25 +12,25 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::access_log;
+use crate::gateway::ACCESS_LOG_TARGET;
 
-/// The form of the lines.
+/// The format of log lines.
 #[derive(Clone, Default)]
-pub struct Lines(log::Lines);
+pub struct LogFormat(log::Lines);
 
-/// Starts the log of this process on its standard error.
+/// Starts this process's log, on standard error.
 pub fn start(config: &Config) {
-    let lines = Lines(log::Lines::new(config));
-    tracing_subscriber::registry().with(log::layer(std::io::stderr, lines, log::level(config))).init();
+    let format = LogFormat(log::Lines::new(config));
+    tracing_subscriber::registry().with(log::layer(std::io::stderr, format, log::level(config))).init();
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LogFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        if event.metadata().target() != access_log::TARGET {
+        if event.metadata().target() != ACCESS_LOG_TARGET {
             return self.0.format_event(context, writer, event);
         }
         let mut message = Message::default();
@@ -39,6 +39,7 @@ where
     }
 }
 
+/// The message of an event, without its other fields.
 #[derive(Default)]
 struct Message(String);
 

@@ -1,4 +1,4 @@
-//! `cargo run`: Pushgate on this machine, until Ctrl-C.
+//! `cargo run`: runs Pushgate on this machine until Ctrl-C.
 
 use std::{
     fmt::Write as _,
@@ -12,26 +12,26 @@ use local::{Local, Options, TEMPLATE};
 use shared::config::Config;
 use url::Url;
 
-/// Pushgate on this machine: the gateway, the functions, the tables, the queue and the sign-in in one process.
+/// Runs Pushgate on this machine: the API, the functions, the tables, the queue and sign-in in one process.
 #[derive(Parser)]
 #[command(name = "pushgate", version)]
 struct Flags {
-    /// The gateway's port on 127.0.0.1
+    /// The API's port on 127.0.0.1
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port: u16,
     /// Keep everything in memory
     #[arg(long, conflicts_with = "data")]
     memory: bool,
-    /// The folder that keeps tables, queue and secret
+    /// The folder that stores the tables, the queue and the secrets
     #[arg(long, default_value = ".pushgate", value_name = "DIR")]
     data: PathBuf,
-    /// A push service that may be reached over plain http; may be repeated
+    /// A push service that is allowed over plain HTTP; may be repeated
     #[arg(long = "push-host", value_name = "HOST:PORT")]
     push_hosts: Vec<String>,
-    /// Send invocations to `cargo lambda watch` at this address
+    /// Run the functions in `cargo lambda watch` at this address
     #[arg(long, value_name = "URL")]
     functions: Option<Url>,
-    /// The template to read
+    /// The SAM template
     #[arg(long, default_value = TEMPLATE, value_name = "FILE", hide_default_value = true)]
     template: PathBuf,
 }
@@ -63,29 +63,29 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let _ = io::stdout().write_all(welcome(&local, &options).as_bytes());
-    asked_to_end().await;
+    let _ = io::stdout().write_all(banner(&local, &options).as_bytes());
+    shutdown_signal().await;
     let _ = writeln!(io::stdout(), "Stopping.");
     local.stop().await;
     ExitCode::SUCCESS
 }
 
-/// What a newcomer needs next.
-fn welcome(local: &Local, options: &Options) -> String {
+/// The endpoints and the first commands.
+fn banner(local: &Local, options: &Options) -> String {
     let url = local.url();
-    let kept = options.data.as_ref().map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
+    let storage = options.data.as_ref().map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
     let mut text = format!(
-        "Pushgate runs on this machine alone; data is kept {kept}.
+        "Pushgate runs on 127.0.0.1 only; data is stored {storage}.
 
-  API        {url}/v1 ({} routes)
-  To read    {url}/_local/api
-  Sign-in    {url}/_local/.well-known/openid-configuration (client id: pushgate-local)
-  Tokens     {url}/_local/token?user=admin@acme (or member@acme, admin@globex, member@globex, nobody@nowhere)
-  Health     {url}/_local/health
-  Dead       {url}/_local/dead-letters
-  DynamoDB   {}
-  Queue      {}
-  Secrets    {}
+  API              {url}/v1 ({} routes)
+  API reference    {url}/_local/api
+  Sign-in          {url}/_local/.well-known/openid-configuration (client ID: pushgate-local)
+  ID tokens        {url}/_local/token?user=admin@acme (or member@acme, admin@globex, member@globex, nobody@nowhere)
+  Health           {url}/_local/health
+  Dead letters     {url}/_local/dead-letters
+  DynamoDB         {}
+  SQS              {}
+  Secrets Manager  {}
 ",
         local.routes().len(),
         local.dynamodb_url(),
@@ -97,7 +97,7 @@ fn welcome(local: &Local, options: &Options) -> String {
         let _ = write!(
             text,
             "
-Functions run at {address}. Start them, anew after each start of this program:
+Functions run at {address}. Start them now, and again after each restart of this program:
 
   cargo lambda watch --invoke-address 127.0.0.1 --invoke-port {port} --env-file {}
 ",
@@ -107,18 +107,18 @@ Functions run at {address}. Start them, anew after each start of this program:
     let _ = write!(
         text,
         r#"
-Create a first key:
+Create your first key:
 
   curl -s {url}/v1/keys -H "Authorization: $(curl -s '{url}/_local/token?user=admin@acme' | cut -d'"' -f4)" -H 'Content-Type: application/json' -d '{{"name":"First key","permissions":["PushNotifications/Send"],"scope":"all"}}'
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 "#
     );
     text
 }
 
-/// Returns at Ctrl-C, or when the system asks the process to end.
-async fn asked_to_end() {
+/// Resolves on SIGINT (Ctrl-C) or SIGTERM.
+async fn shutdown_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -13,7 +13,7 @@ static START: Once = Once::new();
 /// Begins to keep what is logged, at `trace` as far as the functions' own filter lets it through.
 pub(crate) fn start() {
     START.call_once(|| {
-        let lines = shared::log::layer(Keep, local::log::Lines::default(), LevelFilter::TRACE);
+        let lines = shared::log::layer(Keep, local::log::LogFormat::default(), LevelFilter::TRACE);
         let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
     });

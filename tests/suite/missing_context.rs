@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use local::functions::{Handler, in_process};
+use local::lambda::{Handler, in_process};
 use serde_json::{Map, Value, json};
 use tests::App;
 use tests::contract::{Security, operations};

@@ -1,88 +1,48 @@
-//! The template language's functions, as far as the template uses them: `Ref`, `Sub`, `GetAtt`, `If` and their kin.
+//! `CloudFormation`'s intrinsic functions, as far as the template uses them: `Ref`, `Fn::Sub`, `Fn::GetAtt`, `Fn::If`
+//! and others.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-/// The account that this machine plays.
-pub(crate) const ACCOUNT: &str = "000000000000";
-/// The region that this machine plays.
-pub(crate) const REGION: &str = "eu-central-1";
+use crate::template::values::{ACCOUNT_ID, REGION, scalar};
 
-/// YAML with its short tags (`!Ref X`) written in the long form (`{"Ref": "X"}`), so that there is one form to read.
-pub(crate) fn long_form(yaml: serde_norway::Value) -> Result<Value, String> {
-    use serde_norway::Value as Yaml;
-    Ok(match yaml {
-        Yaml::Null => Value::Null,
-        Yaml::Bool(it) => it.into(),
-        Yaml::Number(it) => serde_json::to_value(it).map_err(|error| error.to_string())?,
-        Yaml::String(it) => it.into(),
-        Yaml::Sequence(items) => items.into_iter().map(long_form).collect::<Result<Vec<_>, _>>()?.into(),
-        Yaml::Mapping(entries) => {
-            let mut object = Map::new();
-            for (key, value) in entries {
-                let key = match key {
-                    Yaml::String(key) => key,
-                    Yaml::Number(key) => key.to_string(),
-                    Yaml::Bool(key) => key.to_string(),
-                    _ => return Err("a key of a mapping is not a name".into()),
-                };
-                object.insert(key, long_form(value)?);
-            }
-            object.into()
-        }
-        Yaml::Tagged(tagged) => {
-            let tag = tagged.tag.to_string();
-            let tag = tag.trim_start_matches('!');
-            let inner = long_form(tagged.value)?;
-            match (tag, &inner) {
-                ("Ref" | "Condition", _) => json!({ tag: inner }),
-                ("GetAtt", Value::String(path)) => {
-                    let (resource, attribute) = path.split_once('.').unwrap_or((path, ""));
-                    json!({ "Fn::GetAtt": [resource, attribute] })
-                }
-                _ => json!({ format!("Fn::{tag}"): inner }),
-            }
-        }
-    })
+/// Evaluates intrinsic functions with the values that they have on this machine.
+pub(super) struct Resolver<'a> {
+    /// The template with its tags expanded.
+    pub(super) template: &'a Value,
+    /// The address of SQS, such as `http://127.0.0.1:4000`.
+    pub(super) sqs_endpoint: &'a str,
 }
 
-/// What names in a template stand for on this machine.
-pub(crate) struct Names<'a> {
-    /// The template in its long form.
-    pub(crate) template: &'a Value,
-    /// Where the queue answers, such as `http://127.0.0.1:4000`.
-    pub(crate) queue_endpoint: &'a str,
-}
-
-impl Names<'_> {
-    /// The value with its functions worked out; null where the template says `AWS::NoValue`.
-    pub(crate) fn resolve(&self, value: &Value) -> Result<Value, String> {
-        Ok(self.value(value)?.unwrap_or(Value::Null))
+impl Resolver<'_> {
+    /// The value with its functions evaluated; null for `AWS::NoValue`.
+    pub(super) fn resolve(&self, value: &Value) -> Result<Value, String> {
+        Ok(self.evaluate(value)?.unwrap_or(Value::Null))
     }
 
-    /// Whether a resource exists: it has no condition, or its condition holds.
-    pub(crate) fn exists(&self, resource: &Value) -> Result<bool, String> {
+    /// Whether a resource is created: it has no condition, or its condition holds.
+    pub(super) fn is_created(&self, resource: &Value) -> Result<bool, String> {
         match resource.get("Condition").and_then(Value::as_str) {
             Some(name) => self.named_condition(name, &mut Vec::new()),
             None => Ok(true),
         }
     }
 
-    fn value(&self, value: &Value) -> Result<Option<Value>, String> {
+    fn evaluate(&self, value: &Value) -> Result<Option<Value>, String> {
         match value {
             Value::Array(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
-                    list.extend(self.value(item)?);
+                    list.extend(self.evaluate(item)?);
                 }
                 Ok(Some(list.into()))
             }
             Value::Object(object) => {
-                if let Some((name, argument)) = function(object) {
+                if let Some((name, argument)) = intrinsic(object) {
                     return self.call(name, argument);
                 }
                 let mut resolved = Map::new();
                 for (key, item) in object {
-                    if let Some(item) = self.value(item)? {
+                    if let Some(item) = self.evaluate(item)? {
                         resolved.insert(key.clone(), item);
                     }
                 }
@@ -93,50 +53,52 @@ impl Names<'_> {
     }
 
     fn call(&self, name: &str, argument: &Value) -> Result<Option<Value>, String> {
-        let found = match (name, argument, argument.as_array().map(Vec::as_slice)) {
+        let value = match (name, argument, argument.as_array().map(Vec::as_slice)) {
             ("Ref", Value::String(name), _) => return self.reference(name),
             ("Fn::GetAtt", _, Some([Value::String(resource), Value::String(attribute)])) => {
                 self.attribute(resource, attribute)?.into()
             }
             ("Fn::Sub", Value::String(text), _) => self.substitute(text, &Map::new())?.into(),
-            ("Fn::Sub", _, Some([Value::String(text), Value::Object(own)])) => self.substitute(text, own)?.into(),
+            ("Fn::Sub", _, Some([Value::String(text), Value::Object(variables)])) => {
+                self.substitute(text, variables)?.into()
+            }
             ("Fn::If", _, Some([Value::String(condition), yes, no])) => {
                 let holds = self.named_condition(condition, &mut Vec::new())?;
-                return self.value(if holds { yes } else { no });
+                return self.evaluate(if holds { yes } else { no });
             }
             ("Fn::Join", _, Some([Value::String(separator), list])) => {
                 let list = self.resolve(list)?;
                 let parts = list.as_array().ok_or("Fn::Join needs a list")?;
-                parts.iter().map(text).collect::<Result<Vec<_>, _>>()?.join(separator).into()
+                parts.iter().map(scalar).collect::<Result<Vec<_>, _>>()?.join(separator).into()
             }
             ("Fn::Split", _, Some([Value::String(separator), whole])) => {
-                let whole = text(&self.resolve(whole)?)?;
+                let whole = scalar(&self.resolve(whole)?)?;
                 whole.split(separator.as_str()).map(Value::from).collect::<Vec<_>>().into()
             }
             ("Fn::Select", _, Some([index, list])) => {
                 let index: usize =
-                    text(&self.resolve(index)?)?.parse().map_err(|_| "Fn::Select needs a number".to_owned())?;
+                    scalar(&self.resolve(index)?)?.parse().map_err(|_| "Fn::Select needs a number".to_owned())?;
                 let list = self.resolve(list)?;
-                list.get(index).cloned().ok_or("Fn::Select looks past the end of its list")?
+                list.get(index).cloned().ok_or("Fn::Select has an index past the end of its list")?
             }
-            _ => return Err(format!("{name} is not understood here: {argument}")),
+            _ => return Err(format!("{name} is not supported here: {argument}")),
         };
-        Ok(Some(found))
+        Ok(Some(value))
     }
 
     fn reference(&self, name: &str) -> Result<Option<Value>, String> {
-        let pseudo = match name {
+        let pseudo_parameter = match name {
             "AWS::NoValue" => return Ok(None),
             "AWS::Region" => Some(REGION),
-            "AWS::AccountId" => Some(ACCOUNT),
+            "AWS::AccountId" => Some(ACCOUNT_ID),
             "AWS::Partition" => Some("aws"),
             "AWS::StackName" => Some("pushgate"),
             "AWS::StackId" => Some("arn:aws:cloudformation:eu-central-1:000000000000:stack/pushgate/local"),
             "AWS::URLSuffix" => Some("amazonaws.com"),
             _ => None,
         };
-        if let Some(pseudo) = pseudo {
-            return Ok(Some(pseudo.into()));
+        if let Some(value) = pseudo_parameter {
+            return Ok(Some(value.into()));
         }
         if let Some(parameter) = self.template["Parameters"].get(name) {
             let default =
@@ -151,70 +113,70 @@ impl Names<'_> {
         if let Some(function) = name.strip_suffix(".Alias") {
             return self.attribute(function, "Alias").map(|arn| Some(arn.into()));
         }
-        let name_property = match self.kind(name)? {
+        let property = match self.resource_type(name)? {
             "AWS::SQS::Queue" => {
-                let queue = self.name(name, "QueueName")?;
-                return Ok(Some(format!("{}/{ACCOUNT}/{queue}", self.queue_endpoint).into()));
+                let queue = self.physical_name(name, "QueueName")?;
+                return Ok(Some(format!("{}/{ACCOUNT_ID}/{queue}", self.sqs_endpoint).into()));
             }
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::SecretsManager::Secret" => "Name",
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
             _ => return Ok(Some(name.into())),
         };
-        Ok(Some(self.name(name, name_property)?.into()))
+        Ok(Some(self.physical_name(name, property)?.into()))
     }
 
     fn attribute(&self, resource: &str, attribute: &str) -> Result<String, String> {
-        let queue = || self.name(resource, "QueueName");
-        Ok(match (self.kind(resource)?, attribute) {
-            ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", queue()?),
+        let queue = || self.physical_name(resource, "QueueName");
+        Ok(match (self.resource_type(resource)?, attribute) {
+            ("AWS::SQS::Queue", "Arn") => format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{}", queue()?),
             ("AWS::SQS::Queue", "QueueName") => queue()?,
             ("AWS::DynamoDB::Table", "Arn") => {
-                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{}", self.name(resource, "TableName")?)
+                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{}", self.physical_name(resource, "TableName")?)
             }
             ("AWS::SecretsManager::Secret", "Id") => {
-                format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", self.name(resource, "Name")?)
+                format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{}", self.physical_name(resource, "Name")?)
             }
-            // A function's alias, which the transform makes, stands for the function.
+            // The SAM transform creates the alias; here it is the function itself.
             ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn" | "Alias") => {
-                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{resource}")
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{resource}")
             }
-            (_, "Arn") => format!("arn:aws:local:{REGION}:{ACCOUNT}:{resource}"),
+            (_, "Arn") => format!("arn:aws:local:{REGION}:{ACCOUNT_ID}:{resource}"),
             _ => format!("{resource}.{attribute}"),
         })
     }
 
-    /// The name that a resource has: the one that the template gives it, or else its logical id.
-    pub(crate) fn name(&self, resource: &str, property: &str) -> Result<String, String> {
+    /// The physical name of a resource: the value of its name property, or else its logical ID.
+    pub(super) fn physical_name(&self, resource: &str, property: &str) -> Result<String, String> {
         match self.template["Resources"][resource]["Properties"].get(property) {
-            Some(name) => text(&self.resolve(name)?),
+            Some(name) => scalar(&self.resolve(name)?),
             None => Ok(resource.to_owned()),
         }
     }
 
-    fn kind(&self, resource: &str) -> Result<&str, String> {
+    fn resource_type(&self, resource: &str) -> Result<&str, String> {
         self.template["Resources"]
             .get(resource)
             .and_then(|found| found["Type"].as_str())
-            .ok_or_else(|| format!("{resource} is named, but there is no such parameter or resource"))
+            .ok_or_else(|| format!("{resource} is neither a parameter nor a resource"))
     }
 
-    fn substitute(&self, pattern: &str, own: &Map<String, Value>) -> Result<String, String> {
+    fn substitute(&self, pattern: &str, variables: &Map<String, Value>) -> Result<String, String> {
         let mut out = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after.split_once('}').ok_or("Fn::Sub has a ${ without its }")?;
+            let (name, after) = after.split_once('}').ok_or("Fn::Sub has a ${ without a }")?;
             out.push_str(before);
             if let Some(literal) = name.strip_prefix('!') {
                 out.push_str("${");
                 out.push_str(literal);
                 out.push('}');
-            } else if let Some(value) = own.get(name) {
-                out.push_str(&text(&self.resolve(value)?)?);
+            } else if let Some(value) = variables.get(name) {
+                out.push_str(&scalar(&self.resolve(value)?)?);
             } else if let Some((resource, attribute)) = name.split_once('.') {
                 out.push_str(&self.attribute(resource, attribute)?);
             } else {
-                out.push_str(&text(&self.reference(name)?.unwrap_or_default())?);
+                out.push_str(&scalar(&self.reference(name)?.unwrap_or_default())?);
             }
             rest = after;
         }
@@ -222,65 +184,61 @@ impl Names<'_> {
         Ok(out)
     }
 
-    fn named_condition(&self, name: &str, within: &mut Vec<String>) -> Result<bool, String> {
-        if within.iter().any(|outer| outer == name) {
+    fn named_condition(&self, name: &str, path: &mut Vec<String>) -> Result<bool, String> {
+        if path.iter().any(|outer| outer == name) {
             return Err(format!("the condition {name} refers to itself"));
         }
-        let condition = self.template["Conditions"].get(name).ok_or_else(|| format!("there is no condition {name}"))?;
-        within.push(name.to_owned());
-        let holds = self.condition(condition, within);
-        within.pop();
+        let condition =
+            self.template["Conditions"].get(name).ok_or_else(|| format!("the condition {name} does not exist"))?;
+        path.push(name.to_owned());
+        let holds = self.condition(condition, path);
+        path.pop();
         holds
     }
 
-    fn condition(&self, condition: &Value, within: &mut Vec<String>) -> Result<bool, String> {
+    fn condition(&self, condition: &Value, path: &mut Vec<String>) -> Result<bool, String> {
         let (name, argument) =
-            condition.as_object().and_then(function).ok_or_else(|| format!("this is not a condition: {condition}"))?;
+            condition.as_object().and_then(intrinsic).ok_or_else(|| format!("this is not a condition: {condition}"))?;
         match (name, argument, argument.as_array().map(Vec::as_slice)) {
-            ("Condition", Value::String(name), _) => self.named_condition(name, within),
-            ("Fn::Equals", _, Some([left, right])) => Ok(text(&self.resolve(left)?)? == text(&self.resolve(right)?)?),
-            ("Fn::Not", _, Some([inner])) => Ok(!self.condition(inner, within)?),
+            ("Condition", Value::String(name), _) => self.named_condition(name, path),
+            ("Fn::Equals", _, Some([left, right])) => {
+                Ok(scalar(&self.resolve(left)?)? == scalar(&self.resolve(right)?)?)
+            }
+            ("Fn::Not", _, Some([inner])) => Ok(!self.condition(inner, path)?),
             ("Fn::And", _, Some(all)) => {
-                all.iter().try_fold(true, |holds, inner| Ok(self.condition(inner, within)? && holds))
+                all.iter().try_fold(true, |holds, inner| Ok(self.condition(inner, path)? && holds))
             }
             ("Fn::Or", _, Some(any)) => {
-                any.iter().try_fold(false, |holds, inner| Ok(self.condition(inner, within)? || holds))
+                any.iter().try_fold(false, |holds, inner| Ok(self.condition(inner, path)? || holds))
             }
-            _ => Err(format!("{name} is not understood in a condition: {argument}")),
+            _ => Err(format!("{name} is not supported in a condition: {argument}")),
         }
     }
 }
 
-/// The function that an object of one entry calls, with its argument.
-fn function(object: &Map<String, Value>) -> Option<(&str, &Value)> {
+/// The intrinsic function that an object with one entry calls, and its argument.
+fn intrinsic(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = object.iter().next()?;
     let called = object.len() == 1 && (name == "Ref" || name == "Condition" || name.starts_with("Fn::"));
     called.then_some((name, argument))
 }
 
-/// A scalar as it is written into a string.
-pub(crate) fn text(value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(it) => Ok(it.clone()),
-        Value::Number(it) => Ok(it.to_string()),
-        Value::Bool(it) => Ok(it.to_string()),
-        other => Err(format!("a plain value is needed instead of {other}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::template::tags::expand_tags;
 
     const TEMPLATE: &str = r"
 Parameters:
-  Protect: {Type: String, Default: 'false'}
+  Retain: {Type: String, Default: 'false'}
   Hosts: {Type: CommaDelimitedList, Default: 'a.example, b.example'}
-  Open: {Type: String}
+  NoDefault: {Type: String}
 Conditions:
-  Protected: !Equals [!Ref Protect, 'true']
-  Loose: !Not [!Condition Protected]
-  Endless: !Not [!Condition Endless]
+  Retained: !Equals [!Ref Retain, 'true']
+  Deletable: !Not [!Condition Retained]
+  Recursive: !Not [!Condition Recursive]
 Resources:
   Table: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub '${AWS::StackName}-table'}}
   Work: {Type: AWS::SQS::Queue}
@@ -288,13 +246,13 @@ Resources:
 ";
 
     fn resolve(expression: &str) -> Result<Value, String> {
-        let template = long_form(serde_norway::from_str(TEMPLATE).expect("yaml")).expect("long form");
-        let expression = long_form(serde_norway::from_str(expression).expect("yaml")).expect("long form");
-        Names { template: &template, queue_endpoint: "http://q" }.resolve(&expression)
+        let template = expand_tags(serde_norway::from_str(TEMPLATE).expect("yaml")).expect("a template");
+        let expression = expand_tags(serde_norway::from_str(expression).expect("yaml")).expect("a template");
+        Resolver { template: &template, sqs_endpoint: "http://q" }.resolve(&expression)
     }
 
     #[test]
-    fn each_function_gives_its_value() {
+    fn intrinsic_functions_are_evaluated() {
         for (expression, expected) in [
             ("!Ref Table", json!("pushgate-table")),
             ("!Ref Work", json!("http://q/000000000000/Work")),
@@ -302,22 +260,22 @@ Resources:
             ("!Ref Send.Alias", json!("arn:aws:lambda:eu-central-1:000000000000:function:Send")),
             ("!Sub '${Send.Alias}'", json!("arn:aws:lambda:eu-central-1:000000000000:function:Send")),
             ("!Sub 'x-${Table}-${Work.QueueName}-${!Table}'", json!("x-pushgate-table-Work-${Table}")),
-            ("!Sub ['${A}', {A: !Ref Protect}]", json!("false")),
-            ("!If [Protected, 1, 2]", json!(2)),
-            ("!If [Loose, 1, 2]", json!(1)),
-            ("{a: !If [Protected, 1, !Ref AWS::NoValue], b: 1}", json!({"b": 1})),
+            ("!Sub ['${A}', {A: !Ref Retain}]", json!("false")),
+            ("!If [Retained, 1, 2]", json!(2)),
+            ("!If [Deletable, 1, 2]", json!(1)),
+            ("{a: !If [Retained, 1, !Ref AWS::NoValue], b: 1}", json!({"b": 1})),
             ("!Join [',', !Ref Hosts]", json!("a.example,b.example")),
             ("!Select [1, !Split ['.', 'a.b.c']]", json!("b")),
-            ("{Fn::If: [Loose, {Ref: Protect}, 2]}", json!("false")),
+            ("{Fn::If: [Deletable, {Ref: Retain}, 2]}", json!("false")),
         ] {
             assert_eq!(resolve(expression), Ok(expected), "{expression}");
         }
     }
 
     #[test]
-    fn a_name_that_is_nowhere_is_an_error() {
+    fn an_unknown_name_is_an_error() {
         for expression in
-            ["!Ref Nobody", "!GetAtt Nobody.Arn", "!Ref Open", "!If [Nobody, 1, 2]", "!If [Endless, 1, 2]"]
+            ["!Ref Missing", "!GetAtt Missing.Arn", "!Ref NoDefault", "!If [Missing, 1, 2]", "!If [Recursive, 1, 2]"]
         {
             assert!(resolve(expression).is_err(), "{expression}");
         }

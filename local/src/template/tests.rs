@@ -1,8 +1,8 @@
-//! What the template's words mean here.
+//! A template is read as SAM and `CloudFormation` read it.
 
 use super::*;
 
-const TEMPLATE: &str = r"
+const SAMPLE: &str = r"
 Globals:
   Function: {Timeout: 15, Environment: {Variables: {LOG_LEVEL: info}}}
 Conditions:
@@ -13,10 +13,10 @@ Resources:
     Properties:
       StageName: v1
       Auth:
-        DefaultAuthorizer: People
+        DefaultAuthorizer: UserPoolAuthorizer
         Authorizers:
-          Keys: {FunctionArn: !GetAtt Authorizer.Arn, FunctionPayloadType: REQUEST, Identity: {ReauthorizeEvery: 0}}
-          People: {UserPoolArn: !GetAtt Pool.Arn}
+          ApiKeyAuthorizer: {FunctionArn: !GetAtt Authorizer.Arn, FunctionPayloadType: REQUEST, Identity: {ReauthorizeEvery: 0}}
+          UserPoolAuthorizer: {UserPoolArn: !GetAtt Pool.Arn}
   Pool: {Type: AWS::Cognito::UserPool}
   Authorizer:
     Type: AWS::Serverless::Function
@@ -26,22 +26,22 @@ Resources:
     Properties:
       Environment: {Variables: {QUEUE_URL: !Ref Work, TABLE: !Ref Table}}
       Events:
-        Send: {Type: Api, Properties: {Path: /push, Method: POST, RestApiId: !Ref Api, Auth: {Authorizer: Keys}}}
+        Send: {Type: Api, Properties: {Path: /push, Method: POST, RestApiId: !Ref Api, Auth: {Authorizer: ApiKeyAuthorizer}}}
         List: {Type: Api, Properties: {Path: /pushes, Method: get, RestApiId: !Ref Api}}
-        Ask: {Type: Api, Properties: {Path: /push, Method: OPTIONS, RestApiId: !Ref Api, Auth: {Authorizer: NONE}}}
+        Preflight: {Type: Api, Properties: {Path: /push, Method: OPTIONS, RestApiId: !Ref Api, Auth: {Authorizer: NONE}}}
   Absent: {Type: AWS::Serverless::Function, Condition: Never}
   DeliverRole:
     Type: AWS::IAM::Role
     Properties:
       Policies:
-        - PolicyName: own
+        - PolicyName: inline
           PolicyDocument:
             Statement:
               - {Effect: Allow, Action: [dynamodb:GetItem, dynamodb:Query], Resource: !GetAtt Table.Arn}
               - {Effect: Allow, Action: sqs:SendMessage, Resource: [!GetAtt Work.Arn]}
   Deliver:
     Type: AWS::Serverless::Function
-    Metadata: {BuildProperties: {Binary: deliver-it}}
+    Metadata: {BuildProperties: {Binary: deliver-tasks}}
     Properties:
       Role: !GetAtt DeliverRole.Arn
       Events:
@@ -69,56 +69,62 @@ fn parse(template: &str) -> Result<Template, String> {
 }
 
 #[test]
-fn a_template_is_read_whole() {
-    let template = parse(TEMPLATE).expect("a good template");
-    let authorizer = |method: &str, path: &str| template.routes.find(method, path).expect("a route").route.authorizer;
-    assert_eq!(authorizer("POST", "/push").as_deref(), Some("Keys"));
-    assert_eq!(authorizer("GET", "/pushes").as_deref(), Some("People"));
+fn every_resource_of_a_template_is_read() {
+    let template = parse(SAMPLE).expect("a template");
+    let authorizer = |method: &str, path: &str| {
+        let mut routes = template.routes.iter();
+        routes.find(|route| route.method == method && route.resource == path).expect("a route").authorizer.clone()
+    };
+    assert_eq!(authorizer("POST", "/push").as_deref(), Some("ApiKeyAuthorizer"));
+    assert_eq!(authorizer("GET", "/pushes").as_deref(), Some("UserPoolAuthorizer"));
     assert_eq!(authorizer("OPTIONS", "/push"), None);
     assert_eq!(template.functions.keys().collect::<Vec<_>>(), ["Authorizer", "Deliver", "SendPush"]);
     let send = &template.functions["SendPush"];
     assert_eq!((send.name.as_str(), send.timeout), ("send-push", Duration::from_secs(15)));
     assert_eq!(send.environment["QUEUE_URL"], "http://q/000000000000/Work");
     assert_eq!(send.environment["LOG_LEVEL"], "info");
-    assert_eq!(template.functions["Deliver"].name, "deliver-it");
-    let may = |function: &str| -> Vec<String> {
-        template.roles[function].iter().map(|it| format!("{} {}", it.action, last_part(&it.resource))).collect()
+    assert_eq!(template.functions["Deliver"].name, "deliver-tasks");
+    let grants = |function: &str| -> Vec<String> {
+        template.grants[function].iter().map(|it| format!("{} {}", it.action, arn_name(&it.resource))).collect()
     };
-    assert_eq!(may("Deliver"), ["dynamodb:GetItem table/Table", "dynamodb:Query table/Table", "sqs:SendMessage Work"]);
-    assert!(may("SendPush").is_empty());
-    let source = &template.event_sources[0];
-    assert_eq!((source.queue.as_str(), source.batch_size, source.concurrency), ("Work", 5, 3));
+    assert_eq!(
+        grants("Deliver"),
+        ["dynamodb:GetItem table/Table", "dynamodb:Query table/Table", "sqs:SendMessage Work"]
+    );
+    assert!(grants("SendPush").is_empty());
+    let source = &template.event_source_mappings[0];
+    assert_eq!((source.queue.as_str(), source.batch_size, source.max_concurrency), ("Work", 5, 3));
     assert!(source.reports_failures);
     let work = template.queues.iter().find(|queue| queue.name == "Work").expect("a queue");
-    assert_eq!((work.dead_letters.as_deref(), work.max_receives), (Some("Dead"), Some(5)));
-    assert_eq!(template.tables[0].1.as_deref(), Some("expires"));
+    assert_eq!((work.dead_letter_queue.as_deref(), work.max_receive_count), (Some("Dead"), Some(5)));
+    assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires"));
 }
 
 #[test]
-fn a_broken_template_says_what_is_wrong() {
-    for (right, wrong, expected) in [
+fn an_invalid_template_is_a_clear_error() {
+    for (valid, invalid, expected) in [
         ("StageName: v1", "StageName: [", "not YAML"),
         ("ReauthorizeEvery: 0", "ReauthorizeEvery: 300", "no cache"),
         ("FunctionPayloadType: REQUEST", "FunctionPayloadType: TOKEN", "REQUEST"),
-        ("Authorizer: Keys}", "Authorizer: Key}", "authorizer Key, which does not exist"),
+        ("{Authorizer: ApiKeyAuthorizer}", "{Authorizer: Missing}", "authorizer Missing, which does not exist"),
         ("!Ref Table", "!Ref Tabel", "Tabel"),
         ("!GetAtt Authorizer.Arn", "!GetAtt Pool.Arn", "Pool"),
         ("Path: /pushes, Method: get", "Path: /push, Method: post", "twice"),
-        ("{Effect: Allow,", "{Effect: Deny,", "cannot judge"),
+        ("{Effect: Allow,", "{Effect: Deny,", "cannot evaluate"),
         ("Type: AWS::Serverless::Api", "Type: AWS::Serverless::HttpApi", "AWS::Serverless::Api"),
-        ("DefaultAuthorizer: People", "DefaultAuthorizer: Persons", "Persons"),
+        ("DefaultAuthorizer: UserPoolAuthorizer", "DefaultAuthorizer: Missing", "Missing"),
     ] {
-        let broken = TEMPLATE.replacen(right, wrong, 1);
-        let error = parse(&broken).expect_err(wrong);
-        assert!(error.contains(expected), "{wrong}: {error}");
+        let sample = SAMPLE.replacen(valid, invalid, 1);
+        let error = parse(&sample).expect_err(invalid);
+        assert!(error.contains(expected), "{invalid}: {error}");
     }
 }
 
 #[test]
-fn the_project_s_own_template_is_understood() {
-    let template = Template::read(Path::new(crate::TEMPLATE), "http://q").expect("the template");
+fn the_template_of_the_project_is_read() {
+    let template = Template::read(Path::new(TEMPLATE), "http://q").expect("the template");
     assert_eq!(template.stage, "v1");
     assert_eq!(template.tables.len(), 5);
-    assert_eq!(template.event_sources.len(), 1);
+    assert_eq!(template.event_source_mappings.len(), 1);
     assert_eq!(template.secrets.len(), 1);
 }

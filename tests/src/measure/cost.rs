@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::functions::{Handler, in_process};
+use local::lambda::{Handler, in_process};
 use reqwest::Client;
 use serde_json::{Value, json};
 use shared::time::Timestamp;

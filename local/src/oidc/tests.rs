@@ -1,0 +1,67 @@
+//! The authorization code flow.
+
+use super::*;
+
+fn request(redirect_uri: &str) -> Parameters {
+    [
+        ("client_id", CLIENT_ID),
+        ("response_type", "code"),
+        ("redirect_uri", redirect_uri),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+fn server() -> Arc<AuthorizationServer> {
+    let provider = IdentityProvider::new("http://i".to_owned()).expect("a key");
+    Arc::new(AuthorizationServer { provider: Arc::new(provider), codes: Mutex::default() })
+}
+
+#[test]
+fn a_redirect_uri_must_be_on_this_machine() {
+    for (uri, allowed) in [
+        ("http://localhost:5173/back", true),
+        ("http://127.0.0.1/", true),
+        ("https://localhost/", true),
+        ("http://localhost.evil.example/", false),
+        ("http://evil.example/#localhost", false),
+        ("http://localhost@evil.example/", false),
+        ("javascript://localhost/", false),
+        ("", false),
+    ] {
+        assert_eq!(redirect_uri(&request(uri)).is_ok(), allowed, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_exchanged_once_and_only_with_its_verifier() {
+    // RFC 7636, appendix B.
+    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let server = server();
+    for (verifier, expected) in [(verifier, [200, 400]), ("wrong", [400, 400])] {
+        let mut form = request("http://localhost/");
+        form.insert("user".into(), "admin@acme".into());
+        form.insert("state".into(), "a&b".into());
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let response = authorize(State(Arc::clone(&server)), form.into()).await;
+        assert_eq!(response.status(), 303);
+        let location = response.headers()["location"].to_str().expect("text").to_owned();
+        let location = Url::parse(&location).expect("a URL");
+        let callback: Parameters = location.query_pairs().into_owned().collect();
+        assert_eq!(callback["state"], "a&b");
+        let token_form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("grant_type", "authorization_code"), ("client_id", CLIENT_ID)])
+            .extend_pairs([("code", callback["code"].as_str()), ("redirect_uri", "http://localhost/")])
+            .append_pair("code_verifier", verifier)
+            .finish();
+        for status in expected {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", "application/x-www-form-urlencoded".parse().expect("a value"));
+            let response = token(State(Arc::clone(&server)), headers, token_form.clone().into()).await;
+            assert_eq!(response.status(), status);
+        }
+    }
+}
