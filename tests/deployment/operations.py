@@ -3,10 +3,10 @@
 import json
 import urllib.request
 
-from actor import Operator, expect, push_service, refusing_push_service, until
-from manual import Manual
+from runbook_operator import Operator, expect, push_service, refusing_push_service, until
+from runbook import Manual
 from ministack import MiniStack
-from people import new_password
+from users import new_password
 from stack import Stack
 
 NOT_RUN = {

@@ -46,7 +46,7 @@ class Stack:
 
 def build() -> None:
     """Builds every function for this machine's own processor."""
-    subprocess.run([ROOT / "tools/build"], check=True)
+    subprocess.run([ROOT / "tools/build-debug"], check=True)
 
 
 def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:

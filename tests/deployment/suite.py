@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import left_out
+import skipped
 from ministack import ROOT
 
 # What a description may say; `notes` is added here.
 PARTS = {"url", "host", "accounts", "nobody", "push_hosts", "gaps"}
 THREADS = 8
-TO_SETTLE = "to_settle::"
+TO_SETTLE = "aws_only::"
 
 
 def clean_up_when_told_to_end() -> None:
@@ -49,7 +49,7 @@ class Suite:
             [self._program, "--list", "--format", "terse"], check=True, stdout=subprocess.PIPE, text=True
         )
         self.names = [line.removesuffix(": test") for line in listed.stdout.splitlines()]
-        self.left_out = left_out.read(self.names)
+        self.left_out = skipped.read(self.names)
 
     def _run(self, description: dict, names: list[str], say: Callable[[str], None]) -> tuple[dict[str, bool], set[str]]:
         """Runs these tests; answers which passed, and the notes of what they left out."""
@@ -116,9 +116,9 @@ class Suite:
             return True
         results, _ = self._run(description | {"gaps": []}, names, lambda line: None)
         gone = [name for name, passed in results.items() if passed]
-        print(f"Gaps looked for: {len(names) - len(gone)} of {len(names)} tests fail as left-out.toml says")
+        print(f"Gaps looked for: {len(names) - len(gone)} of {len(names)} tests fail as skipped.toml says")
         for name in gone:
-            print(f"  {name} passes: take it out of left-out.toml")
+            print(f"  {name} passes: take it out of skipped.toml")
         return not gone
 
     def to_settle(self, describe: Callable[[int], dict]) -> bool:

@@ -7,11 +7,11 @@ use reqwest::header::HOST;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::contract::{self, coverage};
 use crate::deployment::{self, Deployment};
 use crate::invoke_api::InvokeApi;
-use crate::laptop::Laptop;
-use crate::{Answer, Key, KeyPlan, Person, PushService, gap, leaks, logs};
+use crate::local_app::Laptop;
+use crate::openapi::{self, coverage};
+use crate::{Answer, Key, KeyPlan, Person, PushService, emulator_gap, leaks, logs};
 
 /// The product, running.
 pub struct App {
@@ -77,16 +77,16 @@ impl App {
         }
     }
 
-    /// What only a laptop has. A test that needs it cannot run by address, and stands in `deployment/left-out.toml`.
+    /// What only a laptop has. A test that needs it cannot run by address, and stands in `deployment/skipped.toml`.
     pub fn laptop(&self) -> &Laptop {
-        self.on_laptop().expect("this test needs a laptop: it belongs into deployment/left-out.toml")
+        self.on_laptop().expect("this test needs a laptop: it belongs into deployment/skipped.toml")
     }
 
     /// What only a laptop has, for a part of a test that is left out elsewhere. Then that is noted.
     pub fn if_laptop(&self) -> Option<&Laptop> {
         let laptop = self.on_laptop();
         if laptop.is_none() {
-            gap::note("behind-the-gateway");
+            emulator_gap::note("behind-the-gateway");
         }
         laptop
     }
@@ -166,9 +166,9 @@ impl App {
         let answer = Answer::of(self.client.execute(request).await.expect("an answer")).await;
         // What lies outside of the stage is not ours.
         if let Some(path) = path.strip_prefix("/v1").filter(|path| path.is_empty() || path.starts_with('/')) {
-            let taken = contract::judge_request(&method, path, &body, answer.status);
+            let taken = openapi::judge_request(&method, path, &body, answer.status);
             taken.unwrap_or_else(|wrong| panic!("{wrong}"));
-            let seen = contract::judge(&method, path, &answer).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let seen = openapi::judge(&method, path, &answer).unwrap_or_else(|wrong| panic!("{wrong}"));
             *self.seen.documented.lock().unwrap_or_else(PoisonError::into_inner).entry(seen).or_default() += 1;
         }
         let shown = serde_json::from_str::<Value>(&answer.text).ok();

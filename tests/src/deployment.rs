@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use serde::Deserialize;
 use shared::config::Config;
 
-use crate::gap::Gap;
+use crate::emulator_gap::Gap;
 
 /// What a file says of a deployment.
 #[derive(Deserialize)]

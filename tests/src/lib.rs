@@ -2,29 +2,29 @@
 //! a push service that decrypts, and a search for secrets where none may be.
 
 mod actors;
-mod answer;
 mod app;
-mod calls;
-pub mod contract;
-pub mod courier;
 mod deployment;
+pub mod direct_delivery;
+pub mod embedded_dynamodb;
 pub mod embedded_metrics;
-pub mod engine;
-mod gap;
+mod emulator_gap;
+pub mod fault_proxy;
 mod invoke_api;
-mod laptop;
 pub mod leaks;
+mod local_app;
 pub mod logs;
 pub mod measure;
-pub mod proxy;
+pub mod openapi;
 mod push_service;
+mod redact;
+mod response;
+mod role_calls;
 pub mod runtime_api;
-mod shown;
 
 pub use actors::{Key, KeyPlan, Person};
-pub use answer::{Answer, Refusal, Said};
 pub use app::App;
-pub use gap::Gap;
-pub use laptop::Laptop;
+pub use emulator_gap::Gap;
+pub use local_app::Laptop;
 pub use push_service::{Device, Hold, PushService, Received};
-pub use shown::shown;
+pub use redact::shown;
+pub use response::{Answer, Refusal, Said};

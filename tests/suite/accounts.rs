@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 use shared::key::KeyId;
 use shared::time::Timestamp;
-use tests::contract::{Security, operations};
+use tests::openapi::{Security, operations};
 use tests::{Answer, App, Device, Key};
 
 /// What globex has, and acme would like to name.

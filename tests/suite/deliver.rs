@@ -7,8 +7,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use shared::channel::{Slug, Slugs};
 use shared::push::{Audience, Counts, Progress};
-use tests::courier::Courier;
-use tests::proxy::{Proxy, Rewrites};
+use tests::direct_delivery::Courier;
+use tests::fault_proxy::{Proxy, Rewrites};
 use tests::{App, Device};
 
 async fn counts(app: &App, id: &Value) -> Value {

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
-use tests::contract::{Operation, Security, operations};
+use tests::openapi::{Operation, Security, operations};
 use tests::{Answer, App, Key};
 
 /// A request of an operation, with its own example for a body.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::contract::operations;
+use tests::openapi::operations;
 use tests::{Answer, App};
 
 const CONSOLE: &str = "http://localhost:3000";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use shared::log::METRICS;
 use tests::embedded_metrics::{Measured, metrics};
-use tests::proxy::{Fate, Proxy};
+use tests::fault_proxy::{Fate, Proxy};
 use tests::{App, leaks, logs, runtime_api};
 
 /// The metrics of the events that a filter selects, added up: by name, and by name and dimensions.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use local::functions::{Handler, in_process};
 use serde_json::{Map, Value, json};
 use tests::App;
-use tests::contract::{Security, operations};
+use tests::openapi::{Security, operations};
 
 /// The functions of the running product, without the gateway and the authorizer before them.
 fn functions(app: &App) -> HashMap<String, Handler> {

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
 use shared::push::Audience;
 use shared::time::Timestamp;
-use tests::courier::Courier;
+use tests::direct_delivery::Courier;
 use tests::{App, Device, Key};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -15,8 +15,8 @@ use shared::scope::Scope;
 use shared::secret::Secret;
 use shared::store::{Added, Edited, Store};
 use shared::time::Timestamp;
-use tests::engine::{Engine, KEYS};
-use tests::proxy::{Fate, Proxy};
+use tests::embedded_dynamodb::{Engine, KEYS};
+use tests::fault_proxy::{Fate, Proxy};
 
 /// The authorizer's store, with its calls counted on the wire.
 struct Authorizer {

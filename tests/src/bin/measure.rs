@@ -1,7 +1,7 @@
 //! The measuring programs: each takes its count, prints what it found, and fails if it is not what was promised.
 
 use clap::{Parser, Subcommand};
-use tests::measure::{cost, idempotency, limits, lost_answers, malformed, revocation, rotation, startup, usage};
+use tests::measure::{cost, counting_faults, idempotency, limits, malformed, revocation, rotation, startup, usage};
 
 #[derive(Parser)]
 #[command(about = "Measures what Pushgate promises, and fails where it is not kept")]
@@ -65,7 +65,7 @@ enum What {
 async fn main() {
     match Arguments::parse().what {
         What::Usage { sends } => usage::run(sends).await,
-        What::LostAnswers { calls } => lost_answers::run(calls).await,
+        What::LostAnswers { calls } => counting_faults::run(calls).await,
         What::Revocation { trials } => revocation::run(trials).await,
         What::Rotation { trials } => rotation::run(trials).await,
         What::Limits { trials } => limits::run(trials).await,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::time::Timestamp;
 
 use super::say;
-use crate::proxy::{Call, Fate, Proxy};
+use crate::fault_proxy::{Call, Fate, Proxy};
 use crate::{App, Key};
 
 /// A queue that nobody takes from but this program.

@@ -1,0 +1,3 @@
+//! Tests that need tools which cargo does not install: `./check` installs them into `.tools/` and runs this target.
+
+mod cargo_lambda_watch;
