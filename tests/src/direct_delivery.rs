@@ -1,4 +1,4 @@
-//! A delivery by itself, with no queue before it: it is given its tasks one by one, over whatever wire the test has.
+//! The deliver function without its queue: the test hands it each task, over a fault proxy if it wants one.
 
 use deliver::{Delivery, Sender};
 use serde_json::{Value, json};
@@ -12,20 +12,20 @@ use shared::task::Task;
 use shared::time::Timestamp;
 use shared::vapid_secret::VapidSecret;
 
-use crate::App;
+use crate::app::App;
 
-/// A delivery of the account `acme`.
-pub struct Courier {
-    /// What it is for.
+/// The deliver function for pushes of the account `acme`.
+pub struct DirectDelivery {
+    /// The account.
     pub account: Account,
-    /// What it needs.
+    /// The function's clients.
     pub delivery: Delivery,
 }
 
-impl Courier {
-    /// Of this product, with its tables behind this address.
+impl DirectDelivery {
+    /// The function of this app, with DynamoDB at this URL.
     pub fn new(app: &App, dynamodb: &str) -> Self {
-        let config = app.laptop().config(dynamodb);
+        let config = app.local().config(dynamodb);
         let hosts = PushHosts::parse(&format!("http://{}", app.push_service.address()));
         let delivery = Delivery {
             store: Store::connect(&config).expect("a store"),
@@ -36,8 +36,8 @@ impl Courier {
         Self { account: Account::try_from("acme".to_owned()).expect("an account"), delivery }
     }
 
-    /// Keeps a push to these, which no queue knows of.
-    pub async fn keep(&self, audience: Audience) -> Push {
+    /// Saves a push to this audience without putting it on the queue.
+    pub async fn save_push(&self, audience: Audience) -> Push {
         let now = Timestamp::now();
         let push = Push {
             id: PushId::generate(now),
@@ -53,28 +53,29 @@ impl Courier {
             progress: Progress::Queued,
             counts: Counts::default(),
         };
-        self.delivery.store.keep_push(&self.account, &push).await.expect("it is kept");
+        self.delivery.store.keep_push(&self.account, &push).await.expect("a save");
         push
     }
 
-    /// Lets it do the first task of a push; whether its message is done with, or must come again.
+    /// Delivers the first task of a push. Returns false if the function reports the message as failed, so that SQS
+    /// delivers it again.
     pub async fn deliver(&self, push: &Push) -> bool {
         let task = serde_json::to_string(&Task::first(&self.account, &push.id)).expect("a task");
         let event = json!({ "Records": [{ "messageId": "m", "body": task }] });
-        let answer = deliver::handle(&self.delivery, event).await;
-        match answer["batchItemFailures"].as_array().map(Vec::as_slice) {
+        let response = deliver::handle(&self.delivery, event).await;
+        match response["batchItemFailures"].as_array().map(Vec::as_slice) {
             Some([]) => true,
             Some([Value::Object(again)]) if again["itemIdentifier"] == "m" => false,
-            _ => panic!("no answer of a batch: {answer}"),
+            _ => panic!("not a batch response: {response}"),
         }
     }
 
-    /// The task that tries those again whom the first one left.
-    pub fn retry(&self, push: &Push) -> Task {
+    /// The task of the first retry.
+    pub fn retry_task(&self, push: &Push) -> Task {
         Task { attempt: 1, ..Task::first(&self.account, &push.id) }
     }
 
-    /// The push as it is now, if it still is.
+    /// The push as it is now; `None` if it was deleted.
     pub async fn find(&self, push: &Push) -> Option<Push> {
         self.delivery.store.push(&self.account, &push.id, Timestamp::now()).await.expect("a read")
     }

@@ -1,4 +1,4 @@
-//! The embedded database alone, with the tables of keys and channels: for what is proved of the store by itself.
+//! An embedded DynamoDB with the tables of keys, channels and history, for tests of the store alone.
 
 use std::collections::HashMap;
 
@@ -21,26 +21,26 @@ use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The table of keys.
+/// The name of the keys table.
 pub const KEYS: &str = "keys";
 
-/// The table of channels.
+/// The name of the channels table.
 pub const CHANNELS: &str = "channels";
 
-/// The table of what happened to keys.
+/// The name of the history table.
 pub const HISTORY: &str = "history";
 
 const REGION: &str = "eu-central-1";
 
-/// The engine, on a port of its own.
-pub struct Engine {
+/// The database, on a port of its own.
+pub struct EmbeddedDynamoDb {
     url: String,
     client: Client,
     server: JoinHandle<()>,
 }
 
-impl Engine {
-    /// Starts it in memory and makes the tables.
+impl EmbeddedDynamoDb {
+    /// Starts the database in memory and creates the tables.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -52,14 +52,14 @@ impl Engine {
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(&url)
             .build();
-        let engine = Self { url, client: Client::from_conf(config), server };
-        engine.make_table(KEYS, "account", "id").await;
-        engine.make_table(CHANNELS, "account", "slug").await;
-        engine.make_table(HISTORY, "pk", "sk").await;
-        engine
+        let database = Self { url, client: Client::from_conf(config), server };
+        database.create_table(KEYS, "account", "id").await;
+        database.create_table(CHANNELS, "account", "slug").await;
+        database.create_table(HISTORY, "pk", "sk").await;
+        database
     }
 
-    async fn make_table(&self, name: &str, partition: &str, sort: &str) {
+    async fn create_table(&self, name: &str, partition: &str, sort: &str) {
         let mut table = self.client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
         for (attribute, kind) in [(partition, KeyType::Hash), (sort, KeyType::Range)] {
             let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
@@ -72,18 +72,18 @@ impl Engine {
         table.send().await.expect("a table");
     }
 
-    /// Its address.
+    /// The URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The engine itself, for what no store does.
+    /// A client, for what the store does not offer.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The tables as a function reaches them at this address: a wire's, or the engine's own.
-    pub fn store(address: &str) -> Store {
+    /// A store that reaches the tables at this URL: a fault proxy's, or the database's own.
+    pub fn store(url: &str) -> Store {
         let variables = [
             ("KEYS_TABLE", KEYS),
             ("CHANNELS_TABLE", CHANNELS),
@@ -91,13 +91,13 @@ impl Engine {
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_ENDPOINT_URL_DYNAMODB", address),
+            ("AWS_ENDPOINT_URL_DYNAMODB", url),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Store::connect(&Config::new(HashMap::from(variables))).expect("a complete environment")
     }
 
-    /// An active key that may send to everyone, changed as asked before it is kept, and its secret.
+    /// Adds an active key that may send to everyone; `change` can change it first. Returns the key and its secret.
     pub async fn add_key(&self, store: &Store, change: impl FnOnce(&mut Key)) -> (Key, Secret) {
         let now = Timestamp::now();
         let account = Account::try_from("acme".to_owned()).expect("an account");
@@ -124,19 +124,19 @@ impl Engine {
         };
         change(&mut key);
         let event = Event::new(Action::Created, &key.created_by, None, Some(&key), now);
-        assert_eq!(store.add_key(&key, &event).await.expect("the engine answers"), Edited::Done);
+        assert_eq!(store.add_key(&key, &event).await.expect("a response"), Edited::Done);
         (key, secret)
     }
 
-    /// The key's item as it is.
+    /// The key's item.
     pub async fn item(&self, key: &Key) -> HashMap<String, AttributeValue> {
         let get = self.client.get_item().table_name(KEYS).consistent_read(true);
         let get = get.key("account", AttributeValue::S(key.account.to_string()));
-        let got = get.key("id", AttributeValue::S(key.id.to_string())).send().await.expect("the engine answers");
+        let got = get.key("id", AttributeValue::S(key.id.to_string())).send().await.expect("a response");
         got.item.expect("the key")
     }
 
-    /// How often the key was counted, in total; its days must say the same.
+    /// The key's total usage. Fails unless the counters of its days add up to it.
     pub async fn counted(&self, key: &Key) -> usize {
         let item = self.item(key).await;
         let number = |value: &AttributeValue| value.as_n().expect("a number").parse::<usize>().expect("a count");
@@ -148,7 +148,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for EmbeddedDynamoDb {
     fn drop(&mut self) {
         self.server.abort();
     }

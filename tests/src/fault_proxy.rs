@@ -1,5 +1,5 @@
-//! A wire between the SDK and the embedded database that counts what passes, loses what it is told to lose, and can hold
-//! each attempt until somebody decides on it. It tells the attempts of one request from those of every other.
+//! A proxy between the AWS SDK and an embedded service that injects faults and records calls. It can hold each attempt
+//! until the test decides on it, and it recognizes the attempts of one counting write.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,79 +16,79 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// What happens to one attempt on its way.
+/// The fault that is injected into one attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// It arrives, and so does its answer.
-    Pass,
-    /// It never arrives.
+pub enum Fault {
+    /// No fault: the request and the response arrive.
+    None,
+    /// The request never arrives.
     LoseRequest,
-    /// It arrives and is applied; its answer does not arrive.
-    LoseAnswer,
-    /// It is not applied: the store answers that somebody else's transaction holds the item.
+    /// The request is applied; the response never arrives.
+    LoseResponse,
+    /// The request is not applied: the response is a transaction conflict.
     Conflict,
-    /// It is not applied: the store answers that the condition of its first part does not hold.
-    Refuse,
+    /// The transaction is not applied: the condition of its first item failed.
+    ConditionFailed,
 }
 
-/// One attempt that came.
+/// A recorded attempt.
 #[derive(Clone, Debug)]
-pub struct Call {
-    /// `UpdateItem` and the like.
+pub struct RecordedCall {
+    /// The operation, such as `UpdateItem`.
     pub operation: String,
     /// The request's JSON.
     pub request: Value,
-    /// The answer's status; 0 if it never arrived.
+    /// The status of the response; 0 if the request never arrived.
     pub status: u16,
-    /// The units that it cost: write units of a write, read units of a read.
+    /// The consumed capacity: write units of a write, read units of a read.
     pub units: f64,
 }
 
-/// An attempt as the SDK sent it.
+/// A request as the SDK sent it.
 #[derive(Clone, Debug)]
-pub struct Sent {
-    /// Its JSON.
+pub struct SentRequest {
+    /// The request's JSON.
     pub request: Value,
     target: String,
     authorization: String,
     date: String,
 }
 
-/// What the engine answered.
+/// The response of the embedded service.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ProxyResponse {
     /// The status.
     pub status: u16,
     body: Bytes,
 }
 
-/// An attempt that waits on the wire. If it is dropped, its sender learns at once that there will be no answer.
+/// An attempt that the proxy holds. When it is dropped, the connection of its sender breaks immediately.
 #[derive(Debug)]
-pub struct Held {
-    /// What was sent.
-    pub sent: Sent,
-    answer: oneshot::Sender<Reply>,
+pub struct HeldRequest {
+    /// The request.
+    pub sent: SentRequest,
+    response: oneshot::Sender<ProxyResponse>,
 }
 
-impl Held {
-    /// Lets this answer arrive.
-    pub fn answer(self, reply: Reply) {
-        // Whoever sent it may have given up.
-        let _ = self.answer.send(reply);
+impl HeldRequest {
+    /// Sends this response to the sender.
+    pub fn respond(self, response: ProxyResponse) {
+        // The sender may have given up.
+        let _ = self.response.send(response);
     }
 }
 
-/// Whose counting write it is: the same in all attempts of one request, and in no other request.
+/// The identity of a counting write: the same in all attempts of one request, and in no other request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Signature {
-    /// The slot.
+    /// The writer's slot.
     pub writer: String,
-    /// The number.
+    /// The write's number in the slot.
     pub n: i64,
 }
 
 impl Signature {
-    /// The signature of a counting write; other calls have none.
+    /// The signature of a counting write; `None` for other calls.
     pub fn of(request: &Value) -> Option<Self> {
         let writer = request["ExpressionAttributeNames"]["#writer"].as_str()?.to_owned();
         let n = request["ExpressionAttributeValues"][":n"]["N"].as_str()?.parse().ok()?;
@@ -96,22 +96,22 @@ impl Signature {
     }
 }
 
-/// What a faulty wire makes of requests before they arrive, and of answers before they are seen.
+/// Changes to requests before they arrive, and to responses before the SDK sees them.
 #[derive(Clone, Copy, Debug)]
 pub struct Rewrites {
     /// Changes a request.
     pub request: fn(&mut Value),
-    /// Changes the answer to a request; the request is as it was sent.
-    pub answer: fn(&Value, &mut Value),
+    /// Changes the response to a request, which is given as it was sent.
+    pub response: fn(&Value, &mut Value),
 }
 
 impl Rewrites {
-    /// An honest wire.
-    pub const NONE: Self = Self { request: |_| {}, answer: |_, _| {} };
+    /// No changes.
+    pub const NONE: Self = Self { request: |_| {}, response: |_, _| {} };
 }
 
-/// The wire.
-pub struct Proxy {
+/// The proxy.
+pub struct FaultProxy {
     address: SocketAddr,
     upstream: Upstream,
     server: JoinHandle<()>,
@@ -122,149 +122,149 @@ struct Upstream {
     url: String,
     client: Client,
     rewrites: Rewrites,
-    /// The calls so far, if they are kept.
-    calls: Option<Arc<Mutex<Vec<Call>>>>,
+    /// The recorded calls, if the proxy records.
+    calls: Option<Arc<Mutex<Vec<RecordedCall>>>>,
 }
 
-/// The answer that is to arrive, if any.
-type Answering = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
-type Carry = Arc<dyn Fn(Sent) -> Answering + Send + Sync>;
+/// The response to send; `None` breaks the connection.
+type PendingResponse = Pin<Box<dyn Future<Output = Option<ProxyResponse>> + Send>>;
+type Forward = Arc<dyn Fn(SentRequest) -> PendingResponse + Send + Sync>;
 
-impl Proxy {
-    /// A wire to this address, that asks `decide` about each attempt. Calls are kept only if asked for.
-    pub async fn start(upstream: &str, keep: bool, decide: impl Fn(&Value) -> Fate + Send + Sync + 'static) -> Self {
-        let upstream = Upstream::new(upstream, Rewrites::NONE, keep);
+impl FaultProxy {
+    /// Starts a proxy to this URL; `decide` chooses the fault of each attempt. The proxy records calls if `record` is set.
+    pub async fn start(upstream: &str, record: bool, decide: impl Fn(&Value) -> Fault + Send + Sync + 'static) -> Self {
+        let upstream = Upstream::new(upstream, Rewrites::NONE, record);
         let to = upstream.clone();
-        let carry = move |sent: Sent| -> Answering {
-            let (fate, to) = (decide(&sent.request), to.clone());
-            // A task of its own: what has arrived is applied, even if its sender gives up meanwhile.
-            let carried = tokio::spawn(async move {
-                match fate {
-                    Fate::Pass => Some(to.apply(&sent).await),
-                    Fate::LoseAnswer => {
+        let forward = move |sent: SentRequest| -> PendingResponse {
+            let (fault, to) = (decide(&sent.request), to.clone());
+            // In a task of its own: a request that arrived is applied even if its sender gives up.
+            let forwarded = tokio::spawn(async move {
+                match fault {
+                    Fault::None => Some(to.apply(&sent).await),
+                    Fault::LoseResponse => {
                         to.apply(&sent).await;
                         None
                     }
-                    Fate::LoseRequest => {
-                        to.keep(&sent, 0, 0.0);
+                    Fault::LoseRequest => {
+                        to.record(&sent, 0, 0.0);
                         None
                     }
-                    Fate::Conflict => {
-                        to.keep(&sent, 400, 0.0);
+                    Fault::Conflict => {
+                        to.record(&sent, 400, 0.0);
                         Some(conflict(&sent.request))
                     }
-                    Fate::Refuse => {
-                        to.keep(&sent, 400, 0.0);
+                    Fault::ConditionFailed => {
+                        to.record(&sent, 400, 0.0);
                         Some(cancelled(&sent.request, "ConditionalCheckFailed", "The conditional request failed"))
                     }
                 }
             });
-            Box::pin(async { carried.await.expect("the engine answers") })
+            Box::pin(async { forwarded.await.expect("a response") })
         };
-        Self::serve(upstream, Arc::new(carry)).await
+        Self::serve(upstream, Arc::new(forward)).await
     }
 
-    /// A wire that holds each attempt, for the receiver to decide.
-    pub async fn hold(upstream: &str, rewrites: Rewrites) -> (Self, mpsc::UnboundedReceiver<Held>) {
+    /// Starts a proxy that holds each attempt for the receiver to decide.
+    pub async fn hold(upstream: &str, rewrites: Rewrites) -> (Self, mpsc::UnboundedReceiver<HeldRequest>) {
         let (arrivals, arrived) = mpsc::unbounded_channel();
-        let carry = move |sent: Sent| -> Answering {
-            let (answer, answered) = oneshot::channel();
-            // If nobody listens any more, nobody will answer.
-            let _ = arrivals.send(Held { sent, answer });
+        let forward = move |sent: SentRequest| -> PendingResponse {
+            let (response, answered) = oneshot::channel();
+            // If the receiver was dropped, the connection breaks.
+            let _ = arrivals.send(HeldRequest { sent, response });
             Box::pin(async { answered.await.ok() })
         };
-        (Self::serve(Upstream::new(upstream, rewrites, false), Arc::new(carry)).await, arrived)
+        (Self::serve(Upstream::new(upstream, rewrites, false), Arc::new(forward)).await, arrived)
     }
 
-    async fn serve(upstream: Upstream, carry: Carry) -> Self {
+    async fn serve(upstream: Upstream, forward: Forward) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(pass).with_state(carry);
+        let router = Router::new().fallback(pass).with_state(forward);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
         Self { address, upstream, server }
     }
 
-    /// A wire that meets transactions with this fate, as many as `left` says.
-    pub async fn losing_transactions(upstream: &str, fate: Fate, left: &Arc<AtomicUsize>) -> Self {
+    /// Starts a proxy that injects this fault into the next transactions, as many as `left` says.
+    pub async fn with_transaction_faults(upstream: &str, fault: Fault, left: &Arc<AtomicUsize>) -> Self {
         let left = Arc::clone(left);
         Self::start(upstream, false, move |request| {
             let one_less = |left: usize| left.checked_sub(1);
             let transaction = request.get("TransactItems").is_some();
             let chosen = transaction && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok();
-            if chosen { fate } else { Fate::Pass }
+            if chosen { fault } else { Fault::None }
         })
         .await
     }
 
-    /// Its own address.
+    /// The URL of the proxy.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Lets an attempt arrive, whether or not somebody waits for the answer.
-    pub async fn apply(&self, sent: &Sent) -> Reply {
+    /// Applies a request, whether or not its sender still waits for the response.
+    pub async fn apply(&self, sent: &SentRequest) -> ProxyResponse {
         self.upstream.apply(sent).await
     }
 
-    /// The calls so far, and forgets them.
-    pub fn take_calls(&self) -> Vec<Call> {
-        let calls = self.upstream.calls.as_ref().expect("a wire that keeps calls");
+    /// Takes the recorded calls.
+    pub fn take_calls(&self) -> Vec<RecordedCall> {
+        let calls = self.upstream.calls.as_ref().expect("a proxy that records");
         std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Drop for Proxy {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
 impl Upstream {
-    fn new(url: &str, rewrites: Rewrites, keep: bool) -> Self {
-        Self { url: url.to_owned(), client: Client::new(), rewrites, calls: keep.then(Arc::default) }
+    fn new(url: &str, rewrites: Rewrites, record: bool) -> Self {
+        Self { url: url.to_owned(), client: Client::new(), rewrites, calls: record.then(Arc::default) }
     }
 
-    async fn apply(&self, sent: &Sent) -> Reply {
+    async fn apply(&self, sent: &SentRequest) -> ProxyResponse {
         let mut request = sent.request.clone();
         (self.rewrites.request)(&mut request);
-        // The engine tells what a call costs if it is asked to; the product does not ask.
+        // The app does not ask for the consumed capacity.
         request["ReturnConsumedCapacity"] = "TOTAL".into();
         let call = self.client.post(&self.url).header("X-Amz-Target", &sent.target);
         let call = call
             .header("Content-Type", "application/x-amz-json-1.0")
             .header("Authorization", &sent.authorization)
             .header("X-Amz-Date", &sent.date);
-        let response = call.body(request.to_string()).send().await.expect("the engine answers");
+        let response = call.body(request.to_string()).send().await.expect("a response");
         let status = response.status().as_u16();
         let body = response.bytes().await.expect("a body");
-        let mut answer: Value = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
-        (self.rewrites.answer)(&sent.request, &mut answer);
-        self.keep(sent, status, units(&answer["ConsumedCapacity"]));
+        let mut response: Value = serde_json::from_slice(&body).expect("JSON");
+        (self.rewrites.response)(&sent.request, &mut response);
+        self.record(sent, status, units(&response["ConsumedCapacity"]));
 
-        Reply { status, body: Bytes::from(answer.to_string()) }
+        ProxyResponse { status, body: Bytes::from(response.to_string()) }
     }
 
-    fn keep(&self, sent: &Sent, status: u16, units: f64) {
+    fn record(&self, sent: &SentRequest, status: u16, units: f64) {
         let Some(calls) = &self.calls else { return };
         let operation = sent.target.rsplit('.').next().unwrap_or_default().to_owned();
-        let call = Call { operation, request: sent.request.clone(), status, units };
+        let call = RecordedCall { operation, request: sent.request.clone(), status, units };
         calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 }
 
-/// How DynamoDB refuses a write, or a transaction, of an item that another transaction holds.
-fn conflict(request: &Value) -> Reply {
+/// DynamoDB's response to a write, or a transaction, that conflicts with another transaction.
+fn conflict(request: &Value) -> ProxyResponse {
     let message = "Transaction is ongoing for the item";
     if request.get("TransactItems").is_some() {
         return cancelled(request, "TransactionConflict", message);
     }
     let body = json!({ "__type": kind("TransactionConflictException"), "message": message });
-    Reply { status: 400, body: Bytes::from(body.to_string()) }
+    ProxyResponse { status: 400, body: Bytes::from(body.to_string()) }
 }
 
-/// How DynamoDB refuses a transaction for this reason, which its first part has.
-fn cancelled(request: &Value, code: &str, message: &str) -> Reply {
+/// DynamoDB's response to a canceled transaction; the reason is that of its first item.
+fn cancelled(request: &Value, code: &str, message: &str) -> ProxyResponse {
     let parts = request["TransactItems"].as_array().map_or(1, Vec::len);
     let mut reasons = vec![json!({ "Code": "None" }); parts];
     reasons[0] = json!({ "Code": code, "Message": message });
@@ -272,23 +272,23 @@ fn cancelled(request: &Value, code: &str, message: &str) -> Reply {
         "__type": kind("TransactionCanceledException"), "CancellationReasons": reasons,
         "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
     });
-    Reply { status: 400, body: Bytes::from(body.to_string()) }
+    ProxyResponse { status: 400, body: Bytes::from(body.to_string()) }
 }
 
 fn kind(name: &str) -> String {
     format!("com.amazonaws.dynamodb.v20120810#{name}")
 }
 
-/// What a call cost, on one table or on several.
+/// The capacity units that a call consumed, over all tables.
 fn units(consumed: &Value) -> f64 {
     let tables = consumed.as_array().map_or(std::slice::from_ref(consumed), Vec::as_slice);
     tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()
 }
 
-async fn pass(State(carry): State<Carry>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn pass(State(forward): State<Forward>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let request = serde_json::from_slice(&body).expect("DynamoDB speaks JSON");
-    let sent = Sent {
+    let request = serde_json::from_slice(&body).expect("JSON");
+    let sent = SentRequest {
         request,
         target: header("X-Amz-Target"),
         authorization: header("Authorization"),
@@ -296,16 +296,16 @@ async fn pass(State(carry): State<Carry>, headers: HeaderMap, body: Bytes) -> Re
     };
 
     let response = Response::builder().header("Content-Type", "application/x-amz-json-1.0");
-    let response = match carry(sent).await {
+    let response = match forward(sent).await {
         Some(reply) => response.status(reply.status).body(Body::from(reply.body)),
-        // The connection ends in the middle of the answer: the SDK cannot know what became of the call.
+        // The connection breaks in the middle of the response: the SDK cannot know whether the call was applied.
         None => response.status(200).header("Content-Length", "64").body(broken_body()),
     };
     response.expect("a response")
 }
 
-/// A body that breaks off.
+/// A body that breaks off before its end.
 fn broken_body() -> Body {
-    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "lost on the way");
+    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "injected fault");
     Body::from_stream(futures::stream::once(async { Err::<Bytes, _>(broken) }))
 }

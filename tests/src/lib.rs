@@ -1,8 +1,9 @@
-//! What the suite and the measuring programs are written with: the product on a free port, people and keys that use it,
-//! a push service that decrypts, and a search for secrets where none may be.
+//! Support for the suite and the measuring programs: the app on a free port, actors that use it, a push service that
+//! decrypts, a proxy that injects faults, and a search for leaked secrets.
 
 mod actors;
 mod app;
+pub mod binaries;
 mod deployment;
 pub mod direct_delivery;
 pub mod embedded_dynamodb;
@@ -21,10 +22,10 @@ mod response;
 mod role_calls;
 pub mod runtime_api;
 
-pub use actors::{Key, KeyPlan, Person};
+pub use actors::{Key, KeyBuilder, User};
 pub use app::App;
-pub use emulator_gap::Gap;
-pub use local_app::Laptop;
-pub use push_service::{Device, Hold, PushService, Received};
-pub use redact::shown;
-pub use response::{Answer, Refusal, Said};
+pub use emulator_gap::EmulatorGap;
+pub use local_app::LocalApp;
+pub use push_service::{Browser, Hold, PushService, Received};
+pub use redact::redact;
+pub use response::Response;

@@ -1,4 +1,4 @@
-//! The product in this process, and what no request can show of it: its tables, its queue, its log.
+//! The app in this process, with access to what no request shows: its tables, its queue and its environment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -9,25 +9,28 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_secretsmanager::Client as SecretsManager;
 use local::{Local, Options, Route};
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::config::Config;
 
 use crate::invoke_api::InvokeApi;
-use crate::{Answer, PushService, role_calls};
+use crate::push_service::PushService;
+use crate::response::Response;
+use crate::role_calls;
 
-/// The product on a free port with a fresh database.
-pub struct Laptop {
+/// The app on a free port with a new database.
+pub struct LocalApp {
     local: Local,
     push_service: SocketAddr,
     client: Client,
-    /// Where the functions run, if a test chooses their environments.
+    /// The Invoke API that runs the functions, if a test chooses their environments.
     functions: Option<InvokeApi>,
 }
 
-impl Laptop {
-    /// Starts it in memory; `functions` run the functions, if not this process.
+impl LocalApp {
+    /// Starts the app in memory. The functions run in this process, or behind `functions` if it is given.
     pub(crate) async fn start(push_service: &PushService, functions: Option<InvokeApi>) -> Self {
         let address = functions.as_ref().map(|it| it.url().parse().expect("an address"));
         let options = Options {
@@ -39,17 +42,17 @@ impl Laptop {
         };
         let local = Local::start(options).await.unwrap_or_else(|e| panic!("{e}"));
 
-        let laptop = Self { local, push_service: push_service.address(), client: Client::new(), functions };
-        if laptop.functions.is_some() {
-            laptop.run_functions(|_, _| ());
+        let local = Self { local, push_service: push_service.address(), client: Client::new(), functions };
+        if local.functions.is_some() {
+            local.run_functions(|_, _| ());
         }
-        laptop
+        local
     }
 
-    /// Starts every function anew, with what this makes of the environment of each, by its logical id. Only where a test
-    /// asked for it at the start.
+    /// Restarts every function with its environment as `change` leaves it, which is given the logical id. Only for an app
+    /// of `App::start_with_fault_injection`.
     pub fn run_functions(&self, change: impl Fn(&str, &mut HashMap<String, String>)) {
-        let functions = self.functions.as_ref().expect("an app of App::start_to_fail");
+        let functions = self.functions.as_ref().expect("an app of App::start_with_fault_injection");
         functions.run(|function| {
             let mut environment = self.environment(self.dynamodb_url());
             environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.to_owned());
@@ -58,30 +61,30 @@ impl Laptop {
         });
     }
 
-    /// The gateway's address, without the stage.
+    /// The gateway's URL, without the stage.
     pub fn url(&self) -> &str {
         self.local.url()
     }
 
-    /// The address of the embedded `DynamoDB`.
+    /// The URL of the embedded `DynamoDB`.
     pub fn dynamodb_url(&self) -> &str {
         self.local.dynamodb_url()
     }
 
-    /// The address of the queue's service.
+    /// The URL of the SQS server.
     pub fn queue_url(&self) -> &str {
         self.local.queue_url()
     }
 
-    /// The address of the secret's service.
+    /// The URL of the Secrets Manager server.
     pub fn secrets_url(&self) -> &str {
         self.local.secrets_url()
     }
 
-    pub(crate) async fn id_token(&self, user: &str) -> String {
-        let answer = self.client.get(format!("{}/_local/token?user={user}", self.url())).send().await;
-        let answer = Answer::of(answer.expect("an answer")).await.expect(200).json();
-        answer["id_token"].as_str().expect("a token").to_owned()
+    pub(crate) async fn id_token(&self, email: &str) -> String {
+        let response = self.client.get(format!("{}/_local/token?user={email}", self.url())).send().await;
+        let response = Response::read(response.expect("a response")).await.expect(200).json();
+        response["id_token"].as_str().expect("a token").to_owned()
     }
 
     /// The template's routes.
@@ -89,29 +92,29 @@ impl Laptop {
         self.local.routes()
     }
 
-    /// Whether nothing is left on the queue, not even what is held back.
+    /// Whether the queue is empty: no message is visible, in flight or delayed.
     pub async fn queue_is_idle(&self) -> bool {
         self.local.queue_is_idle().await
     }
 
     pub(crate) async fn delivered(&self) {
-        let began = Instant::now();
+        let started = Instant::now();
         while !self.queue_is_idle().await {
-            assert!(began.elapsed() < Duration::from_mins(2), "a message stays on the queue");
+            assert!(started.elapsed() < Duration::from_mins(2), "a message stays on the queue");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Puts a message on the queue, as if it came from nowhere.
+    /// Puts a message with this body on the queue.
     pub async fn enqueue(&self, body: &str) {
         let call = self.client.post(self.queue_url()).header("X-Amz-Target", "AmazonSQS.SendMessage");
         let message =
             json!({ "QueueUrl": format!("{}/000000000000/PushQueue", self.queue_url()), "MessageBody": body });
         let sent = call.header("Content-Type", "application/x-amz-json-1.0").body(message.to_string()).send().await;
-        assert_eq!(sent.expect("an answer").status(), 200);
+        assert_eq!(sent.expect("a response").status(), 200);
     }
 
-    /// Every item of every table, the same text for the same items.
+    /// Every item of every table, as text that is equal for equal items.
     pub async fn dump(&self) -> String {
         let client = self.dynamodb();
         let mut dump = String::new();
@@ -119,18 +122,18 @@ impl Laptop {
             let mut pages = client.scan().table_name(table).into_paginator().items().send();
             while let Some(item) = pages.next().await {
                 let item = AttributeValue::M(item.expect("an item"));
-                writeln!(dump, "{table} {}", in_order(&item)).expect("a string takes all");
+                writeln!(dump, "{table} {}", sorted(&item)).expect("a write to a string");
             }
         }
         dump
     }
 
-    /// What the functions are told, with their tables behind this address: a wire's, or the engine's own.
+    /// The functions' config, with `DynamoDB` at this URL: a fault proxy's, or the database's own.
     pub fn config(&self, dynamodb: &str) -> Config {
         Config::new(self.environment(dynamodb))
     }
 
-    /// The environment of every function, with the tables behind this address.
+    /// The functions' environment, with `DynamoDB` at this URL.
     pub fn environment(&self, dynamodb: &str) -> HashMap<String, String> {
         let queue = format!("{}/000000000000/PushQueue", self.queue_url());
         let push_service = format!("http://{}", self.push_service);
@@ -156,7 +159,7 @@ impl Laptop {
         .into()
     }
 
-    /// The embedded `DynamoDB`.
+    /// A client of the embedded `DynamoDB`.
     pub fn dynamodb(&self) -> DynamoDb {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -166,21 +169,37 @@ impl Laptop {
         DynamoDb::from_conf(config.build())
     }
 
-    /// Stops it, and keeps what its functions did.
+    /// A client of the Secrets Manager server.
+    pub fn secrets_manager(&self) -> SecretsManager {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
+            .endpoint_url(self.secrets_url());
+        SecretsManager::from_conf(config.build())
+    }
+
+    /// The current value of the VAPID secret.
+    pub async fn vapid_secret(&self) -> Value {
+        let secret = self.secrets_manager().get_secret_value().secret_id("VapidSecret").send().await;
+        serde_json::from_str(secret.expect("the secret").secret_string().expect("text")).expect("JSON")
+    }
+
+    /// Stops the app, and records the AWS calls of its functions.
     pub(crate) async fn stop(self) {
-        // Where a test chose the environments, a function may have signed as another.
+        // With environments that a test chose, a function may have used the credentials of another.
         if self.functions.is_none() {
-            role_calls::keep(&self.local.calls());
+            role_calls::record(&self.local.calls());
         }
         self.local.stop().await;
     }
 }
 
-/// An attribute as text, maps in the order of their names.
-fn in_order(value: &AttributeValue) -> String {
+/// An attribute as text, with the entries of a map sorted by name.
+fn sorted(value: &AttributeValue) -> String {
     match value {
         AttributeValue::M(map) => {
-            let entries: BTreeMap<&String, String> = map.iter().map(|(name, value)| (name, in_order(value))).collect();
+            let entries: BTreeMap<&String, String> = map.iter().map(|(name, value)| (name, sorted(value))).collect();
             let entries: Vec<String> = entries.iter().map(|(name, value)| format!("{name:?}: {value}")).collect();
             format!("{{{}}}", entries.join(", "))
         }

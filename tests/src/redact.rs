@@ -1,10 +1,10 @@
-//! JSON as a snapshot shows it: what differs from run to run is replaced by the name of its form, so that the form is
-//! checked and the value is not.
+//! JSON for snapshots: values that differ from run to run are replaced by the name of their format.
 
 use serde_json::Value;
 
-/// Pretty JSON with `<moment>`, `<ulid>`, `<uuid>` and `<hex>` in place of strings of exactly these forms.
-pub fn shown(value: &Value) -> String {
+/// Pretty-printed JSON with `<moment>`, `<ulid>`, `<uuid>` and `<hex>` for strings of exactly these formats, so that a
+/// snapshot checks the format and not the value.
+pub fn redact(value: &Value) -> String {
     let mut value = value.clone();
     replace(&mut value);
     serde_json::to_string_pretty(&value).expect("JSON")
@@ -13,8 +13,8 @@ pub fn shown(value: &Value) -> String {
 fn replace(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Some(form) = form(text) {
-                *text = form.to_owned();
+            if let Some(format) = format_of(text) {
+                *text = format.to_owned();
             }
         }
         Value::Array(values) => values.iter_mut().for_each(replace),
@@ -23,7 +23,7 @@ fn replace(value: &mut Value) {
     }
 }
 
-fn form(text: &str) -> Option<&'static str> {
+fn format_of(text: &str) -> Option<&'static str> {
     let pattern: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     if pattern == "9999-99-99T99:99:99.999Z" {
         return Some("<moment>");

@@ -1,61 +1,26 @@
-//! An answer, read whole.
+//! An HTTP response, read whole, and the assertions on it.
+
+use std::fmt::Display;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::Gap;
+use crate::emulator_gap::EmulatorGap;
 
-/// What came back.
+/// A response of the API.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
+pub struct Response {
+    /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, as it came.
+    /// The body, unparsed.
     pub text: String,
 }
 
-/// Status and code of a refusal.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The status.
-    pub status: u16,
-    /// The code.
-    pub code: Said,
-}
-
-impl PartialEq<(u16, String)> for Refusal {
-    fn eq(&self, (status, code): &(u16, String)) -> bool {
-        self.status == *status && self.code == code.as_str()
-    }
-}
-
-/// A text that an answer says. The authorizer's own words are any words at a gateway that has left their place as it was.
-#[derive(Clone, Debug)]
-pub struct Said(String);
-
-impl PartialEq<str> for Said {
-    fn eq(&self, expected: &str) -> bool {
-        self.0 == expected || self.0.starts_with("$context.authorizer.") && Gap::AuthorizerContext.is_there()
-    }
-}
-
-impl PartialEq<&str> for Said {
-    fn eq(&self, expected: &&str) -> bool {
-        self == *expected
-    }
-}
-
-impl PartialEq<String> for Said {
-    fn eq(&self, expected: &String) -> bool {
-        self == expected.as_str()
-    }
-}
-
-impl Answer {
-    /// Reads a response to its end.
-    pub async fn of(response: reqwest::Response) -> Self {
+impl Response {
+    /// Reads a response with its body.
+    pub async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
         Self { status, headers, text }
@@ -66,44 +31,65 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.text))
     }
 
-    /// A header, if it is there.
+    /// The value of a header, if it is present.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Status and code of a refusal.
-    pub fn refusal(&self) -> Refusal {
-        Refusal { status: self.status, code: self.says("code") }
+    /// Asserts the status and the problem code; a response without a code has the code "".
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, code: &str) {
+        self.assert_problem_in("the response", status, code);
     }
 
-    /// A text of its body, or nothing.
-    pub fn says(&self, field: &str) -> Said {
-        Said(self.json()[field].as_str().unwrap_or_default().to_owned())
+    /// The same, with the case of a table for the failure message.
+    #[track_caller]
+    pub fn assert_problem_in(&self, case: impl Display, status: u16, code: &str) {
+        assert_eq!(self.status, status, "{case}: the status, not with the code {code}: {}", self.text);
+        self.assert_text_in(case, "code", code);
     }
 
-    /// The mistakes of a body that it names, each as its place and what is wrong there.
-    pub fn mistakes(&self) -> Vec<String> {
+    /// Asserts the text of a field of the body; an absent field has the text "".
+    #[track_caller]
+    pub fn assert_text(&self, field: &str, expected: &str) {
+        self.assert_text_in("the response", field, expected);
+    }
+
+    /// The same, with the case of a table for the failure message.
+    ///
+    /// An emulator that declares `EmulatorGap::AuthorizerContext` sends `$context.authorizer.…` unsubstituted, and there
+    /// that passes for any expected text.
+    #[track_caller]
+    pub fn assert_text_in(&self, case: impl Display, field: &str, expected: &str) {
+        let body = self.json();
+        let text = body[field].as_str().unwrap_or_default();
+        let unsubstituted = text.starts_with("$context.authorizer.") && EmulatorGap::AuthorizerContext.is_declared();
+        assert!(text == expected || unsubstituted, "{case}: {field} is {text:?}, not {expected:?}: {}", self.text);
+    }
+
+    /// The field errors of an `invalid_body` problem, each as `pointer: detail`.
+    pub fn field_errors(&self) -> Vec<String> {
         let body = self.json();
         let errors = body["errors"].as_array().unwrap_or_else(|| panic!("no errors: {} {}", self.status, self.text));
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         errors.iter().map(|error| format!("{}: {}", text(&error["pointer"]), text(&error["detail"]))).collect()
     }
 
-    /// The places of the mistakes that it names.
-    pub fn places(&self) -> Vec<String> {
-        let mistakes = self.mistakes().into_iter();
-        mistakes.map(|mistake| mistake.split_once(':').expect("a place").0.to_owned()).collect()
+    /// The JSON Pointers of the field errors.
+    pub fn pointers(&self) -> Vec<String> {
+        let errors = self.field_errors().into_iter();
+        errors.map(|error| error.split_once(':').expect("a pointer").0.to_owned()).collect()
     }
 
-    /// The body without the request's id, by which two answers can be compared byte for byte.
+    /// The body with `<id>` for the request's id, so that two responses can be compared byte for byte.
     pub fn without_request_id(&self) -> String {
         let id = self.json()["request_id"].as_str().expect("a request id").to_owned();
         self.text.replace(&id, "<id>")
     }
 
     /// Fails unless the status is this one.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "the assertion alone is often all that a test needs")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self

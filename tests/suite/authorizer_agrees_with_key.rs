@@ -1,4 +1,4 @@
-//! The condition of the counting write and the judgement over a key say the same, also at the very moment in which a time ends.
+//! The condition of the counting write and the evaluation of a key agree, also in the millisecond in which a time ends.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use shared::scope::Scope;
 use shared::secret::Secret;
 use shared::store::{Store, Verdict};
 use shared::time::Timestamp;
-use tests::embedded_dynamodb::{Engine, KEYS};
+use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
 
-/// Which secret a request brings.
+/// The secret that a request presents.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Brings {
+enum Presents {
     Current,
-    /// That of before a rotation, which ends so many milliseconds from now.
-    Old(i64),
+    /// The previous secret, which expires this many milliseconds from now.
+    Previous(i64),
     Wrong,
 }
 
@@ -30,7 +30,7 @@ fn number(n: i64) -> AttributeValue {
     AttributeValue::N(n.to_string())
 }
 
-/// How often a key was used in this minute, and its limit.
+/// The usage of a key in this minute and its limit.
 const USES: [Option<(i64, u32)>; 4] = [None, Some((2, 3)), Some((3, 3)), Some((4, 3))];
 
 struct Case {
@@ -39,7 +39,7 @@ struct Case {
     scope: Scope,
     permission: Permission,
     reach: AskedReach,
-    brings: Brings,
+    presents: Presents,
     uses: Option<(i64, u32)>,
 }
 
@@ -55,13 +55,15 @@ fn cases() -> Vec<Case> {
         (Permission::Subscribe, AskedReach::Nobody),
     ];
     let mut cases = Vec::new();
-    for brings in [Brings::Current, Brings::Old(-1), Brings::Old(0), Brings::Old(1), Brings::Wrong] {
+    for presents in
+        [Presents::Current, Presents::Previous(-1), Presents::Previous(0), Presents::Previous(1), Presents::Wrong]
+    {
         for ends_in in [None, Some(-1), Some(0), Some(1)] {
             for uses in USES {
                 for scope in &scopes {
                     for (permission, reach) in asked.clone() {
                         let status = if cases.len() % 7 == 0 { Status::Inactive } else { Status::Active };
-                        cases.push(Case { status, ends_in, scope: scope.clone(), permission, reach, brings, uses });
+                        cases.push(Case { status, ends_in, scope: scope.clone(), permission, reach, presents, uses });
                     }
                 }
             }
@@ -70,9 +72,9 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// A key of this case, and the secret that its request brings.
-async fn key(engine: &Engine, admin: &Store, case: &Case, now: Timestamp) -> (Key, Secret) {
-    let (key, current) = engine
+/// Creates the key of this case; returns it with the secret that the request presents.
+async fn key(database: &EmbeddedDynamoDb, admin: &Store, case: &Case, now: Timestamp) -> (Key, Secret) {
+    let (key, current) = database
         .add_key(admin, |key| {
             key.status = case.status;
             key.permissions = Permissions::from([Permission::Send]);
@@ -84,12 +86,12 @@ async fn key(engine: &Engine, admin: &Store, case: &Case, now: Timestamp) -> (Ke
     let another = Secret::generate(&key.account, &key.id);
     let mut past = HashMap::new();
     if let Scope::Channels(channels) = &case.scope {
-        // No channels exist here, so the store would not take them.
+        // The store rejects channels that do not exist, so they are written to the item.
         let channels = channels.iter().map(|(slug, id)| (slug.to_string(), AttributeValue::S(id.as_str().to_owned())));
         past.insert("scope".to_owned(), AttributeValue::S("channels".to_owned()));
         past.insert("channels".to_owned(), AttributeValue::M(channels.collect()));
     }
-    if let Brings::Old(ends_in) = case.brings {
+    if let Presents::Previous(ends_in) = case.presents {
         past.insert("old_hash".to_owned(), AttributeValue::B(Blob::new(another.hash().as_bytes())));
         past.insert("old_hint".to_owned(), AttributeValue::S("ab12".to_owned()));
         past.insert("old_until".to_owned(), number(now.millis() + ends_in));
@@ -97,40 +99,40 @@ async fn key(engine: &Engine, admin: &Store, case: &Case, now: Timestamp) -> (Ke
     if let Some((uses, _)) = case.uses {
         past.insert(format!("m{}", now.minute()), number(uses));
     }
-    let item = engine.item(&key).await.into_iter().chain(past).collect();
-    engine.client().put_item().table_name(KEYS).set_item(Some(item)).send().await.expect("the engine answers");
-    (key, if case.brings == Brings::Current { current } else { another })
+    let item = database.item(&key).await.into_iter().chain(past).collect();
+    database.client().put_item().table_name(KEYS).set_item(Some(item)).send().await.expect("a response");
+    (key, if case.presents == Presents::Current { current } else { another })
 }
 
 #[tokio::test]
-async fn the_write_lands_exactly_where_the_judgement_lets_through() {
-    let engine = Engine::start().await;
-    let store = Engine::store(engine.url());
+async fn the_write_is_applied_exactly_when_the_evaluation_allows() {
+    let database = EmbeddedDynamoDb::start().await;
+    let store = EmbeddedDynamoDb::store(database.url());
     let (mut through, mut refused) = (0, 0);
 
     for case in cases() {
         let now = Timestamp::now();
-        let (key, secret) = key(&engine, &store, &case, now).await;
+        let (key, secret) = key(&database, &store, &case, now).await;
         let ask = Ask { permission: case.permission, reach: case.reach.clone() };
-        let before = store.key(&key.account, &key.id).await.expect("the engine answers").expect("the key");
-        let judged = before.judge(&secret.hash(), &ask, now);
+        let before = store.key(&key.account, &key.id).await.expect("a response").expect("the key");
+        let validated = before.judge(&secret.hash(), &ask, now);
 
         let verdict = store.authorize(&secret, &ask, now).await.expect("the write and the judgement agree");
 
         let shown = format!(
-            "{:?} {:?} {:?} {:?} {ask:?} {:?}: {judged:?}, {verdict:?}",
-            case.brings, case.status, case.ends_in, case.uses, case.scope
+            "{:?} {:?} {:?} {:?} {ask:?} {:?}: {validated:?}, {verdict:?}",
+            case.presents, case.status, case.ends_in, case.uses, case.scope
         );
-        match (judged, verdict) {
+        match (validated, verdict) {
             (Ok(_), Verdict::Through(caller)) => assert!(caller.retry_after.is_none(), "{shown}"),
             (Err(Refusal::RateLimited { retry_after }), Verdict::Through(caller)) => {
                 assert_eq!(caller.retry_after, Some(retry_after), "{shown}");
             }
             (Err(Refusal::WrongSecret), Verdict::Unknown) => {}
-            (Err(judged), Verdict::Refused(refusal)) => assert_eq!(judged, refusal, "{shown}"),
+            (Err(validated), Verdict::Refused(refusal)) => assert_eq!(validated, refusal, "{shown}"),
             _ => panic!("{shown}"),
         }
-        let counted = engine.counted(&key).await;
+        let counted = database.counted(&key).await;
         let passes = before.judge(&secret.hash(), &ask, now).is_ok();
         assert_eq!(counted, usize::from(passes), "{shown}");
         *(if passes { &mut through } else { &mut refused }) += 1;

@@ -1,5 +1,5 @@
-//! What only AWS itself can show, since no document says it to the end. Each is a test of its own, so that a run says which
-//! holds; where one does not, the template or the laptop's gateway is to follow.
+//! Behavior that only AWS itself can show, since its documentation does not settle it. Each has a test of its own, so that a
+//! run shows which holds; if one does not, the template or the local gateway must change.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn hello() -> Value {
     json!({ "title": "Hello" })
 }
 
-/// A send by a key, to be spoilt.
+/// A valid send by a key, for the test to change.
 fn send(app: &App, key: &Key<'_>, path: &str) -> reqwest::RequestBuilder {
     app.request(Method::POST, path).bearer_auth(&key.secret).body(hello().to_string())
 }
@@ -20,44 +20,44 @@ fn send(app: &App, key: &Key<'_>, path: &str) -> reqwest::RequestBuilder {
 async fn a_gateway_response_keeps_its_content_type() {
     let app = App::start().await;
     let page_key = app.subscriber().await;
-    for (answer, status) in [
+    for (response, status) in [
         (app.send(app.request(Method::GET, "/keys")).await, 401),
         (app.send(app.request(Method::POST, "/push")).await, 401),
         (page_key.push(&hello()).await, 403),
         (app.send(app.request(Method::GET, "/nothing")).await, 404),
     ] {
-        assert_eq!((answer.status, answer.header("Content-Type")), (status, PROBLEM), "{}", answer.text);
+        assert_eq!((response.status, response.header("Content-Type")), (status, PROBLEM), "{}", response.text);
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_authorizers_words_arrive_as_it_said_them() {
+async fn the_authorizers_context_arrives_unescaped() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let key = app.key().channels(&["ops"]).create().await;
 
-    // With an apostrophe, which a template could have escaped.
-    let answer = key.push_to("news", &hello()).await;
+    // The title has an apostrophe, which a response template could have escaped.
+    let response = key.push_to("news", &hello()).await;
 
     let expected = concat!(
         r#"{"type":"/v1/problems/scope_violation","title":"Channel outside the key's scope","status":403,"#,
         r#""code":"scope_violation","detail":"This key may not send to: news","request_id":"<id>","#,
         r#""refused":"news","allowed":"ops"}"#
     );
-    assert_eq!(answer.without_request_id(), expected);
+    assert_eq!(response.without_request_id(), expected);
     app.stop().await;
 }
 
-/// So many slugs of 64 characters.
-fn longest_slugs(count: usize) -> Vec<String> {
+/// This many slugs of 64 characters.
+fn max_length_slugs(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{number:02}-{}", "x".repeat(61))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scope_of_50_channels_of_64_characters_fits_into_the_authorizers_context() {
+async fn a_scope_of_50_channels_of_64_characters_fits_into_the_authorizer_context() {
     let app = App::start().await;
-    let slugs = longest_slugs(51);
+    let slugs = max_length_slugs(51);
     let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
     app.channels(&slugs).await;
     let key = app.key().channels(&slugs[..50]).create().await;
@@ -73,9 +73,9 @@ async fn a_scope_of_50_channels_of_64_characters_fits_into_the_authorizers_conte
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_names_50_channels_of_64_characters_from_the_authorizers_context() {
+async fn a_denial_names_50_channels_of_64_characters_from_the_authorizer_context() {
     let app = App::start().await;
-    let slugs = longest_slugs(51);
+    let slugs = max_length_slugs(51);
     let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
     app.channels(&slugs).await;
     let key = app.key().channels(&slugs[..50]).create().await;
@@ -87,51 +87,51 @@ async fn a_refusal_names_50_channels_of_64_characters_from_the_authorizers_conte
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_key_is_judged_anew_by_the_very_next_request() {
+async fn a_changed_key_is_evaluated_again_by_the_next_request() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
     let key = app.key().channels(&["ops"]).create().await;
     let path = format!("/keys/{}", key.id);
     let change = async |body: Value| {
-        let _ = admin.patch(&path, &body).await.expect(200);
+        admin.patch(&path, &body).await.expect(200);
     };
     for round in 0..5 {
         assert_eq!(key.push_to("ops", &hello()).await.status, 202, "{round}");
         change(json!({ "status": "inactive" })).await;
-        assert_eq!(key.push_to("ops", &hello()).await.status, 403, "switched off, {round}");
+        assert_eq!(key.push_to("ops", &hello()).await.status, 403, "disabled, {round}");
         change(json!({ "status": "active", "channels": ["news"] })).await;
         assert_eq!(key.push_to("ops", &hello()).await.status, 403, "narrowed, {round}");
         change(json!({ "channels": ["ops"] })).await;
     }
-    let _ = key.push_to("ops", &hello()).await.expect(202);
-    let _ = admin.delete(&path).await.expect(204);
+    key.push_to("ops", &hello()).await.expect(202);
+    admin.delete(&path).await.expect(204);
     assert_eq!(key.push_to("ops", &hello()).await.status, 401, "deleted");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_over_10240_bytes_are_refused_with_413() {
+async fn headers_over_10240_bytes_are_rejected_with_413() {
     let app = App::start().await;
     let key = app.key().create().await;
     let one = send(&app, &key, "/push").header("x-long", "x".repeat(10_300));
     let many = (0..20)
         .fold(send(&app, &key, "/push"), |request, number| request.header(format!("x-long-{number}"), "x".repeat(500)));
     for (request, case) in [(one, "one header"), (many, "many headers")] {
-        let answer = app.send(request).await.expect(413);
-        assert_eq!(answer.says("code"), "request_too_large", "{case}");
-        assert_eq!(answer.header("Content-Type"), PROBLEM, "{case}");
+        let response = app.send(request).await.expect(413);
+        response.assert_text_in(format_args!("{case}"), "code", "request_too_large");
+        assert_eq!(response.header("Content-Type"), PROBLEM, "{case}");
     }
-    assert_eq!(key.uses().await, 0, "the authorizer did not see them");
+    assert_eq!(key.uses().await, 0, "the authorizer was not invoked");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_over_10240_bytes_is_refused_with_413() {
+async fn a_query_over_10240_bytes_is_rejected_with_413() {
     let app = App::start().await;
     let key = app.key().create().await;
-    let answer = app.send(send(&app, &key, &format!("/push?q={}", "x".repeat(10_300)))).await.expect(413);
-    assert_eq!(answer.says("code"), "request_too_large");
+    let response = app.send(send(&app, &key, &format!("/push?q={}", "x".repeat(10_300)))).await.expect(413);
+    response.assert_text("code", "request_too_large");
     assert_eq!(key.uses().await, 0, "the authorizer did not see it");
     app.stop().await;
 }
@@ -140,30 +140,30 @@ async fn a_query_over_10240_bytes_is_refused_with_413() {
 async fn headers_under_10240_bytes_pass() {
     let app = App::start().await;
     let key = app.key().create().await;
-    let answer = app.send(send(&app, &key, "/push").header("x-long", "x".repeat(9_000))).await;
-    assert_eq!(answer.status, 202, "{}", answer.text);
+    let response = app.send(send(&app, &key, "/push").header("x-long", "x".repeat(9_000))).await;
+    assert_eq!(response.status, 202, "{}", response.text);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_lambda_or_the_gateway_does_not_take_is_refused_with_413() {
+async fn a_body_that_is_too_large_for_lambda_or_the_gateway_is_rejected_with_413() {
     let app = App::start().await;
     let key = app.key().create().await;
-    // Lambda takes 6 MB, with all that comes around the body; the gateway itself reads 10.
+    // Lambda takes an event of 6 MB, the body included; the gateway itself reads 10 MB.
     for (body, case) in [
         (json!({ "title": "x".repeat(6 * 1024 * 1024) }).to_string(), "6 MB"),
         (" ".repeat(10 * 1024 * 1024 + 1), "10 MB"),
     ] {
         let request = app.request(Method::POST, "/push").bearer_auth(&key.secret);
-        let answer = app.send(request.body(body)).await.expect(413);
-        assert_eq!(answer.says("code"), "request_too_large", "{case}");
-        assert_eq!(answer.header("Content-Type"), PROBLEM, "{case}");
+        let response = app.send(request.body(body)).await.expect(413);
+        response.assert_text_in(format_args!("{case}"), "code", "request_too_large");
+        assert_eq!(response.header("Content-Type"), PROBLEM, "{case}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_path_is_our_404_whatever_the_authorization() {
+async fn an_unknown_path_is_404_with_any_authorization() {
     let app = App::start().await;
     let token = app.admin().await.token;
     let secret = app.key().create().await.secret;
@@ -172,20 +172,20 @@ async fn an_unknown_path_is_our_404_whatever_the_authorization() {
     {
         let request = app.request(Method::GET, "/nothing");
         let request = authorization.iter().fold(request, |request, value| request.header("Authorization", value));
-        let answer = app.send(request).await;
-        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{authorization:?}: {}", answer.text);
-        assert_eq!(answer.header("Content-Type"), PROBLEM);
+        let response = app.send(request).await;
+        response.assert_problem_in(format_args!("{authorization:?}: {}", response.text), 404, "not_found");
+        assert_eq!(response.header("Content-Type"), PROBLEM);
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_segment_makes_another_path() {
+async fn a_path_with_an_empty_segment_is_another_path() {
     let app = App::start().await;
     let token = app.admin().await.token;
     for path in ["/", "/keys/", "//keys", "/keys//", "/channels//push", "/push/"] {
         for request in [app.request(Method::GET, path), app.request(Method::POST, path).bearer_auth(&token)] {
-            assert_eq!(app.send(request).await.refusal(), (404, "not_found".to_owned()), "{path}");
+            app.send(request).await.assert_problem_in(format_args!("{path}"), 404, "not_found");
         }
     }
     app.stop().await;
@@ -196,46 +196,46 @@ async fn there_is_one_stage() {
     let app = App::start().await;
     let token = app.admin().await.token;
     for path in ["/v2/keys", "/keys", "/V1/keys", "/v10/keys", "/Stage/keys", "/prod"] {
-        let answer = app.send(app.request_outside(Method::GET, path).bearer_auth(&token)).await;
-        assert_eq!((answer.status, answer.text.as_str()), (403, r#"{"message":"Forbidden"}"#), "{path}");
+        let response = app.send(app.request_outside(Method::GET, path).bearer_auth(&token)).await;
+        assert_eq!((response.status, response.text.as_str()), (403, r#"{"message":"Forbidden"}"#), "{path}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_asks_before_it_sends_and_needs_no_key() {
+async fn a_preflight_request_needs_no_key() {
     let app = App::start().await;
-    let ask = app.request(Method::OPTIONS, "/subscriptions").header("Origin", "https://shop.example");
-    let ask = ask.header("Access-Control-Request-Method", "PUT");
-    let answer = app.send(ask.header("Access-Control-Request-Headers", "authorization")).await.expect(204);
-    assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("*"));
-    assert!(answer.header("Access-Control-Allow-Methods").is_some_and(|methods| methods.contains("PUT")));
-    assert_eq!(answer.text, "");
+    let preflight = app.request(Method::OPTIONS, "/subscriptions").header("Origin", "https://shop.example");
+    let preflight = preflight.header("Access-Control-Request-Method", "PUT");
+    let response = app.send(preflight.header("Access-Control-Request-Headers", "authorization")).await.expect(204);
+    assert_eq!(response.header("Access-Control-Allow-Origin"), Some("*"));
+    assert!(response.header("Access-Control-Allow-Methods").is_some_and(|methods| methods.contains("PUT")));
+    assert_eq!(response.text, "");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_an_account_is_told_so() {
+async fn a_token_without_an_account_is_denied_with_no_account() {
     let app = App::start().await;
-    let answer = app.person("nobody@nowhere").await.get("/keys").await;
-    assert_eq!(answer.refusal(), (403, "no_account".to_owned()));
+    let response = app.user("nobody@nowhere").await.get("/keys").await;
+    response.assert_problem(403, "no_account");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_of_the_gateway_names_the_request_as_its_header_does() {
+async fn a_problem_of_the_gateway_has_the_request_id_of_its_header() {
     let app = App::start().await;
     let page_key = app.subscriber().await;
-    for answer in [app.send(app.request(Method::GET, "/keys")).await, page_key.push(&hello()).await] {
-        assert_eq!(answer.json()["request_id"].as_str(), answer.header("x-amzn-RequestId"));
+    for response in [app.send(app.request(Method::GET, "/keys")).await, page_key.push(&hello()).await] {
+        assert_eq!(response.json()["request_id"].as_str(), response.header("x-amzn-RequestId"));
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_of_a_function_names_the_request_as_its_header_does() {
+async fn a_problem_of_a_function_has_the_request_id_of_its_header() {
     let app = App::start().await;
-    let answer = app.admin().await.get("/keys/x").await.expect(404);
-    assert_eq!(answer.json()["request_id"].as_str(), answer.header("x-amzn-RequestId"));
+    let response = app.admin().await.get("/keys/x").await.expect(404);
+    assert_eq!(response.json()["request_id"].as_str(), response.header("x-amzn-RequestId"));
     app.stop().await;
 }

@@ -1,11 +1,11 @@
-//! An admin creates a key: its secret is shown once, and a body with mistakes is told all of them.
+//! `POST /keys`: the secret is shown once, and every field error of a body is reported.
 
 use regex_lite::Regex;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::secret::PATTERN;
 use shared::time::{Timestamp, date};
-use tests::{Answer, App, shown};
+use tests::{App, Response, redact};
 
 fn key(name: &str) -> Value {
     json!({ "name": name, "permissions": ["PushNotifications/Send"], "scope": "all" })
@@ -23,7 +23,7 @@ async fn keys_of_acme(app: &App) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_key_is_answered_with_its_secret() {
+async fn a_new_key_is_returned_with_its_secret() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
@@ -34,21 +34,21 @@ async fn a_new_key_is_answered_with_its_secret() {
         "scope": "channels", "channels": ["ops", "news"], "expires_at": "2999-01-01T01:00:00+01:00",
         "limits": { "per_minute": 60, "per_day": 1000 },
     });
-    let answer = admin.post("/keys", &body).await.expect(201);
+    let response = admin.post("/keys", &body).await.expect(201);
     let tomorrow = Timestamp::now().day();
 
-    let mut body = answer.json();
+    let mut body = response.json();
     let id = body["key"]["id"].as_str().expect("an id").to_owned();
     let secret = body["secret"].as_str().expect("a secret").to_owned();
-    assert_eq!(answer.header("Location"), Some(format!("/v1/keys/{id}").as_str()));
-    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
-    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    assert_eq!(response.header("Location"), Some(format!("/v1/keys/{id}").as_str()));
+    assert_eq!(response.header("Cache-Control"), Some("no-store"));
+    assert_eq!(response.header("Content-Type"), Some("application/json"));
     assert!(Regex::new(&format!("^{PATTERN}$")).expect("a pattern").is_match(&secret));
     assert!(secret.starts_with(&format!("pgk_{}_{id}_", app.account("acme"))));
     let random_end = secret.len() - 6;
     assert_eq!(body["key"]["hint"], secret[random_end - 4..random_end], "the last 4 before the checksum");
 
-    // 30 days, the newest first; the day may end while this runs.
+    // 30 days, newest first; a new day may begin during the test.
     let days = body["key"]["usage"]["days"].take();
     let unused = |last: i64| -> Value { (0..30).map(|ago| json!({ "date": date(last - ago), "count": 0 })).collect() };
     assert!(days == unused(today) || days == unused(tomorrow), "{days}");
@@ -56,7 +56,7 @@ async fn a_new_key_is_answered_with_its_secret() {
     body["secret"] = "<secret>".into();
     body["key"]["hint"] = "<hint>".into();
     body["key"]["usage"]["days"] = "<30 days>".into();
-    insta::assert_snapshot!(shown(&body), @r#"
+    insta::assert_snapshot!(redact(&body), @r#"
     {
       "key": {
         "channels": [
@@ -93,12 +93,12 @@ async fn a_new_key_is_answered_with_its_secret() {
       "secret": "<secret>"
     }
     "#);
-    assert_eq!(body["key"]["expires_at"], "2999-01-01T00:00:00.000Z", "the same moment in UTC");
+    assert_eq!(body["key"]["expires_at"], "2999-01-01T00:00:00.000Z", "the same time in UTC");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_is_without_limit_and_without_channels() {
+async fn omitted_limits_and_channels_default_to_none() {
     let app = App::start().await;
     let admin = app.admin().await;
 
@@ -123,22 +123,22 @@ async fn the_secret_is_never_shown_again() {
     let key = app.key().create().await;
     let path = format!("/keys/{}", key.id);
 
-    let answers = [
+    let responses = [
         admin.get("/keys").await.expect(200),
         admin.get(&path).await.expect(200),
         admin.patch(&path, &json!({ "name": "Renamed" })).await.expect(200),
     ];
 
     let random = key.secret.rsplit('_').next().expect("the random part");
-    for answer in answers {
-        assert!(!answer.text.contains(random), "{}", answer.text);
-        assert!(!answer.text.contains(r#""secret""#), "{}", answer.text);
+    for response in responses {
+        assert!(!response.text.contains(random), "{}", response.text);
+        assert!(!response.text.contains(r#""secret""#), "{}", response.text);
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_mistake_of_a_body_is_named_with_its_place() {
+async fn every_field_error_of_a_body_has_its_pointer() {
     let app = App::start().await;
     let body = json!({
         "name": "", "permissions": ["PushNotifications/Send", "Keys/Write"], "scope": "some",
@@ -146,10 +146,10 @@ async fn every_mistake_of_a_body_is_named_with_its_place() {
         "limits": { "per_minute": 0, "per_day": "9", "per_year": 1 }, "owner/of": "me",
     });
 
-    let answer = app.admin().await.post("/keys", &body).await.expect(400);
+    let response = app.admin().await.post("/keys", &body).await.expect(400);
 
-    assert_eq!(answer.header("Content-Type"), Some("application/problem+json"));
-    insta::assert_snapshot!(shown(&answer.json()), @r#"
+    assert_eq!(response.header("Content-Type"), Some("application/problem+json"));
+    insta::assert_snapshot!(redact(&response.json()), @r#"
     {
       "code": "invalid_body",
       "detail": "10 fields are wrong",
@@ -206,38 +206,38 @@ async fn every_mistake_of_a_body_is_named_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn required_fields_are_missed_each_at_its_place() {
+async fn each_missing_required_field_has_its_pointer() {
     let app = App::start().await;
-    let answer = app.admin().await.post("/keys", &json!({})).await.expect(400);
-    assert_eq!(answer.mistakes(), ["/name: is required", "/permissions: is required", "/scope: is required"]);
+    let response = app.admin().await.post("/keys", &json!({})).await.expect(400);
+    assert_eq!(response.field_errors(), ["/name: is required", "/permissions: is required", "/scope: is required"]);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_has_1_to_100_scalar_values_and_hides_nothing() {
+async fn a_name_has_1_to_100_scalar_values_and_no_invisible_characters() {
     let app = App::start().await;
     let admin = app.admin().await;
 
     for good in ["W", " W ", "Übung ✓ 日本語", &"ß".repeat(100), &"👩".repeat(100), "e\u{301}"] {
-        let answer = admin.post("/keys", &key(good)).await.expect(201);
-        assert_eq!(answer.json()["key"]["name"], good, "kept as it is");
+        let response = admin.post("/keys", &key(good)).await.expect(201);
+        assert_eq!(response.json()["key"]["name"], good, "stored unchanged");
     }
     let too_long = "ß".repeat(101);
     let control = ["a\nb", "a\tb", "a\u{0}b", "a\u{7f}b", "a\u{85}b"];
     let override_ = ["a\u{202a}b", "a\u{202d}b", "a\u{202e}b", "a\u{2066}b", "a\u{2069}b"];
     for bad in ["", " ", "\u{a0}\u{3000}\u{2003}", &too_long].iter().chain(&control).chain(&override_) {
-        let answer = admin.post("/keys", &key(bad)).await.expect(400);
-        assert_eq!(answer.places(), ["/name"], "{bad:?}");
+        let response = admin.post("/keys", &key(bad)).await.expect(400);
+        assert_eq!(response.pointers(), ["/name"], "{bad:?}");
     }
     for bad in [json!(null), json!(7), json!(["W"]), json!({ "en": "W" })] {
-        let answer = admin.post("/keys", &with("name", &bad)).await.expect(400);
-        assert_eq!(answer.mistakes(), ["/name: is not a string"], "{bad}");
+        let response = admin.post("/keys", &with("name", &bad)).await.expect(400);
+        assert_eq!(response.field_errors(), ["/name: is not a string"], "{bad}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scope_and_channels_fit_together_or_the_key_is_not_made() {
+async fn a_key_with_inconsistent_scope_and_channels_is_not_created() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
@@ -264,7 +264,7 @@ async fn scope_and_channels_fit_together_or_the_key_is_not_made() {
         (with("permissions", &json!(null)), "/permissions"),
         (with("permissions", &json!(["pushnotifications/send"])), "/permissions/0"),
     ] {
-        assert_eq!(admin.post("/keys", &body).await.expect(400).places(), [place], "{body}");
+        assert_eq!(admin.post("/keys", &body).await.expect(400).pointers(), [place], "{body}");
     }
     assert_eq!(keys_of_acme(&app).await, 0);
     app.stop().await;
@@ -281,21 +281,21 @@ async fn a_key_has_at_most_50_channels_and_each_must_exist() {
 
     let most = admin.post("/keys", &scoped(&slugs[..50])).await.expect(201);
     assert_eq!(most.json()["key"]["channels"], json!(slugs[..50]));
-    assert_eq!(admin.post("/keys", &scoped(&slugs)).await.expect(400).places(), ["/channels"]);
+    assert_eq!(admin.post("/keys", &scoped(&slugs)).await.expect(400).pointers(), ["/channels"]);
 
     let repeated = ["channel-01", "channel-00", "channel-01", "channel-01"];
     let collapsed = admin.post("/keys", &scoped(&repeated)).await.expect(201);
     assert_eq!(collapsed.json()["key"]["channels"], json!(["channel-00", "channel-01"]), "each once, sorted");
 
     let unknown = admin.post("/keys", &scoped(&["channel-00", "nope", "missing"])).await;
-    assert_eq!(unknown.refusal(), (422, "unknown_channel".to_owned()));
+    unknown.assert_problem(422, "unknown_channel");
     assert_eq!(unknown.json()["detail"], "There is no channel: missing nope");
     assert_eq!(keys_of_acme(&app).await, 2);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_end_lies_in_the_future_and_limits_are_whole_numbers_from_1() {
+async fn expires_at_must_be_in_the_future_and_limits_are_integers_from_1() {
     let app = App::start().await;
     let admin = app.admin().await;
     let now = Timestamp::now();
@@ -310,55 +310,55 @@ async fn an_end_lies_in_the_future_and_limits_are_whole_numbers_from_1() {
         json!(32_472_144_000_000_i64),
         json!(true),
     ] {
-        let answer = admin.post("/keys", &with("expires_at", &bad)).await.expect(400);
-        assert_eq!(answer.places(), ["/expires_at"], "{bad}");
+        let response = admin.post("/keys", &with("expires_at", &bad)).await.expect(400);
+        assert_eq!(response.pointers(), ["/expires_at"], "{bad}");
     }
     let soon = now.plus_seconds(3_600).to_string();
-    let answer = admin.post("/keys", &with("expires_at", &json!(soon))).await.expect(201);
-    assert_eq!(answer.json()["key"]["expires_at"], soon);
+    let response = admin.post("/keys", &with("expires_at", &json!(soon))).await.expect(201);
+    assert_eq!(response.json()["key"]["expires_at"], soon);
 
-    // To JSON Schema, and to some writers, this is a whole number.
-    let answer = admin.post("/keys", &with("limits", &json!({ "per_day": 10.0 }))).await.expect(201);
-    assert_eq!(answer.json()["key"]["limits"]["per_day"], 10);
+    // JSON Schema takes 10.0 for an integer, and so do some serializers.
+    let response = admin.post("/keys", &with("limits", &json!({ "per_day": 10.0 }))).await.expect(201);
+    assert_eq!(response.json()["key"]["limits"]["per_day"], 10);
     for bad in [json!(0), json!(-1), json!(-1.0), json!(1.5), json!("10"), json!(4_294_967_296_u64), json!([1])] {
-        let answer = admin.post("/keys", &with("limits", &json!({ "per_day": bad }))).await.expect(400);
-        assert_eq!(answer.places(), ["/limits/per_day"], "{bad}");
+        let response = admin.post("/keys", &with("limits", &json!({ "per_day": bad }))).await.expect(400);
+        assert_eq!(response.pointers(), ["/limits/per_day"], "{bad}");
     }
     for bad in [json!(null), json!(10), json!([])] {
-        let answer = admin.post("/keys", &with("limits", &bad)).await.expect(400);
-        assert_eq!(answer.places(), ["/limits"], "{bad}");
+        let response = admin.post("/keys", &with("limits", &bad)).await.expect(400);
+        assert_eq!(response.pointers(), ["/limits"], "{bad}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_no_object_is_one_mistake() {
+async fn a_body_that_is_not_an_object_is_one_field_error() {
     let app = App::start().await;
     let admin = app.admin().await;
 
     for body in ["", "nope", "{", "[]", "null", "7", r#""key""#, r#"["Webshop",["PushNotifications/Send"],"all"]"#] {
         let request = app.request(Method::POST, "/keys").bearer_auth(&admin.token).body(body);
-        let answer = app.send(request).await.expect(400);
-        assert_eq!(answer.says("code"), "invalid_body", "{body}");
-        assert_eq!(answer.places(), [""], "{body}");
+        let response = app.send(request).await.expect(400);
+        response.assert_text_in(format_args!("{body}"), "code", "invalid_body");
+        assert_eq!(response.pointers(), [""], "{body}");
     }
     assert_eq!(keys_of_acme(&app).await, 0);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_an_admin_of_an_account_creates_keys() {
+async fn only_an_admin_of_an_account_can_create_keys() {
     let app = App::start().await;
-    let refused = app.person("member@acme").await.post("/keys", &key("Mine")).await;
-    assert_eq!(refused.refusal(), (403, "admin_required".to_owned()));
-    let nowhere = app.person("nobody@nowhere").await.post("/keys", &key("Mine")).await;
-    assert_eq!(nowhere.refusal(), (403, "no_account".to_owned()));
+    let refused = app.user("member@acme").await.post("/keys", &key("Mine")).await;
+    refused.assert_problem(403, "admin_required");
+    let nowhere = app.user("nobody@nowhere").await.post("/keys", &key("Mine")).await;
+    nowhere.assert_problem(403, "no_account");
     assert_eq!(keys_of_acme(&app).await, 0);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_valid_token_all_are_answered_the_same_401() {
+async fn every_request_without_a_valid_token_gets_the_same_401() {
     let app = App::start().await;
     let admin = app.admin().await;
     let secret = app.key().create().await.secret;
@@ -369,7 +369,7 @@ async fn without_a_valid_token_all_are_answered_the_same_401() {
     let unsigned = admin.token[..=admin.token.rfind('.').expect("a token")].to_owned();
     let request = || app.request(Method::POST, "/keys").body(key("Mine").to_string());
 
-    let answers: Vec<Answer> = [
+    let responses: Vec<Response> = [
         app.send(request()).await,
         app.send(request().bearer_auth("nonsense")).await,
         app.send(request().bearer_auth(&forged)).await,
@@ -380,10 +380,10 @@ async fn without_a_valid_token_all_are_answered_the_same_401() {
     ]
     .into();
 
-    for answer in &answers {
-        assert_eq!(answer.refusal(), (401, "unauthenticated".to_owned()));
-        assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer"));
-        assert_eq!(answer.without_request_id(), answers[0].without_request_id());
+    for response in &responses {
+        response.assert_problem(401, "unauthenticated");
+        assert_eq!(response.header("WWW-Authenticate"), Some("Bearer"));
+        assert_eq!(response.without_request_id(), responses[0].without_request_id());
     }
     assert_eq!(keys_of_acme(&app).await, 1);
     app.stop().await;

@@ -1,30 +1,31 @@
-//! A delivery whose writes are held or never answered is not forgotten: its message comes again, and finds it done.
+//! Delivery under faults: if its writes conflict or get no response, the message is delivered again and nothing is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shared::push::{Audience, Counts, Progress};
 use tests::App;
-use tests::direct_delivery::Courier;
-use tests::fault_proxy::{Fate, Proxy};
+use tests::direct_delivery::DirectDelivery;
+use tests::fault_proxy::{Fault, FaultProxy};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_to_be_tried_again_is_not_forgotten_if_the_last_write_is_never_answered() {
+async fn a_retry_is_not_lost_if_the_last_write_gets_no_response() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    device.answers(&[503]);
-    app.subscriber().await.subscribe(&device, &[]).await;
-    // As many as the SDK tries: the results are written, and nobody tells the function.
+    let browser = app.push_service.browser();
+    browser.respond_with(&[503]);
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    // The number of attempts of the SDK: the results are written, and the function gets no response.
     let left = Arc::new(AtomicUsize::new(3));
-    let wire = Proxy::losing_transactions(app.laptop().dynamodb_url(), Fate::LoseAnswer, &left).await;
-    let (lossy, sound) = (Courier::new(&app, &wire.url()), Courier::new(&app, app.laptop().dynamodb_url()));
-    let push = sound.keep(Audience::All).await;
+    let proxy = FaultProxy::with_transaction_faults(app.local().dynamodb_url(), Fault::LoseResponse, &left).await;
+    let (lossy, sound) =
+        (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
+    let push = sound.save_push(Audience::All).await;
 
     let (first, second) = (lossy.deliver(&push).await, sound.deliver(&push).await);
     app.delivered().await;
 
-    assert_eq!((first, second), (false, true), "the message must come again");
-    assert_eq!((device.attempts(), device.received().len()), (2, 1));
+    assert_eq!((first, second), (false, true), "SQS must deliver the message again");
+    assert_eq!((browser.attempts(), browser.received().len()), (2, 1));
     let push = sound.find(&push).await.expect("the push");
     assert_eq!(push.progress, Progress::Done);
     assert_eq!(push.counts, Counts { recipients: 1, delivered: 1, gone: 0, failed: 0 });
@@ -32,25 +33,25 @@ async fn who_is_to_be_tried_again_is_not_forgotten_if_the_last_write_is_never_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_whose_other_pages_hold_it_begins_and_ends_all_the_same() {
+async fn a_push_starts_and_finishes_despite_conflicts_with_its_other_pages() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let conflicts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&conflicts);
-    // The plain writes to the push itself, each held twice before it passes.
-    let wire = Proxy::start(app.laptop().dynamodb_url(), false, move |request| {
+    // Each write to the push itself conflicts twice before it is applied.
+    let proxy = FaultProxy::start(app.local().dynamodb_url(), false, move |request| {
         let moves_on = request["UpdateExpression"].as_str().is_some_and(|change| change.starts_with("SET progress"));
-        let held = moves_on && counted.fetch_add(1, Ordering::SeqCst) % 3 < 2;
-        if held { Fate::Conflict } else { Fate::Pass }
+        let conflict = moves_on && counted.fetch_add(1, Ordering::SeqCst) % 3 < 2;
+        if conflict { Fault::Conflict } else { Fault::None }
     })
     .await;
-    let courier = Courier::new(&app, &wire.url());
-    let push = courier.keep(Audience::All).await;
+    let direct = DirectDelivery::new(&app, &proxy.url());
+    let push = direct.save_push(Audience::All).await;
 
-    assert!(courier.deliver(&push).await, "its message is done with");
+    assert!(direct.deliver(&push).await, "the message is done");
 
-    assert_eq!((conflicts.load(Ordering::SeqCst), device.received().len()), (6, 1));
-    assert_eq!(courier.find(&push).await.expect("the push").progress, Progress::Done);
+    assert_eq!((conflicts.load(Ordering::SeqCst), browser.received().len()), (6, 1));
+    assert_eq!(direct.find(&push).await.expect("the push").progress, Progress::Done);
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! An admin asks what would become of a push; nothing is sent, counted or stored.
+//! `POST /keys/{id}/explain`: an admin previews a push; nothing is sent, counted or stored.
 
 use serde_json::{Value, json};
 use tests::{App, Key};
@@ -8,12 +8,12 @@ async fn explain(app: &App, key: &Key<'_>, body: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_what_a_dry_run_says() {
+async fn an_explanation_equals_a_dry_run() {
     let app = App::start().await;
     app.channels(&["news", "ops"]).await;
     let subscriber = app.subscriber().await;
     for channels in [["news"].as_slice(), &["ops"], &["news", "ops"]] {
-        subscriber.subscribe(&app.push_service.device(), channels).await;
+        subscriber.subscribe(&app.push_service.browser(), channels).await;
     }
     let keys = [app.key().create().await, app.key().channels(&["ops"]).create().await];
     let targets =
@@ -34,7 +34,7 @@ async fn it_says_what_a_dry_run_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_names_the_code_that_a_send_would_be_refused_with() {
+async fn an_explanation_has_the_code_that_a_send_would_get() {
     let app = App::start().await;
     app.channels(&["news", "ops"]).await;
     let admin = app.admin().await;
@@ -42,11 +42,11 @@ async fn it_names_the_code_that_a_send_would_be_refused_with() {
     let free = app.key().create().await;
     let subscriber = app.subscriber().await;
     let inactive = app.key().create().await;
-    let _ = admin.patch(&format!("/keys/{}", inactive.id), &json!({ "status": "inactive" })).await.expect(200);
+    admin.patch(&format!("/keys/{}", inactive.id), &json!({ "status": "inactive" })).await.expect(200);
     let expired = app.key().create().await;
     expired.expire().await;
     let used_up = app.key().with("limits", json!({ "per_day": 1 })).create().await;
-    let _ = used_up.push(&json!({ "title": "Hello" })).await.expect(202);
+    used_up.push(&json!({ "title": "Hello" })).await.expect(202);
     let to = |channel: &str| json!({ "title": "Hello", "target": { "channels": [channel] } });
     let large = json!({ "title": "Hello", "message": "x".repeat(5_000) });
 
@@ -65,7 +65,7 @@ async fn it_names_the_code_that_a_send_would_be_refused_with() {
         assert_eq!(explained["decision"]["rule"], code);
         assert_eq!(explained["audience"], json!({ "all": false, "channels": [] }), "{code}");
         assert_eq!(explained["recipients"], json!({ "count": 0, "exact": true }), "{code}");
-        assert_eq!(key.push(&body).await.refusal().code, code, "a send says the same");
+        key.push(&body).await.assert_text_in("a send has the same code", "code", code);
     }
     let violation = explain(&app, &scoped, &to("news")).await;
     let decision = json!({ "allow": false, "rule": "scope_violation", "refused": "news", "allowed": "ops" });
@@ -74,34 +74,34 @@ async fn it_names_the_code_that_a_send_would_be_refused_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_counts_sends_and_stores_nothing() {
+async fn an_explanation_sends_counts_and_stores_nothing() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
-    let before = app.laptop().dump().await;
+    let before = app.local().dump().await;
 
     let explained = explain(&app, &key, &json!({ "title": "Hello" })).await;
 
     assert_eq!(explained["recipients"], json!({ "count": 1, "exact": true }));
     app.delivered().await;
-    assert_eq!(app.laptop().dump().await, before);
-    assert!(device.received().is_empty());
+    assert_eq!(app.local().dump().await, before);
+    assert!(browser.received().is_empty());
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_an_admin_of_the_account_asks_and_a_malformed_push_is_named() {
+async fn only_an_admin_of_the_account_can_explain_and_a_body_is_validated() {
     let app = App::start().await;
     let key = app.key().create().await;
     let path = format!("/keys/{}/explain", key.id);
     let body = json!({ "title": "Hello" });
 
-    let member = app.person("member@acme").await.post(&path, &body).await;
-    assert_eq!(member.refusal(), (403, "admin_required".to_owned()));
-    let stranger = app.person("admin@globex").await.post(&path, &body).await;
-    assert_eq!(stranger.refusal(), (404, "not_found".to_owned()));
+    let member = app.user("member@acme").await.post(&path, &body).await;
+    member.assert_problem(403, "admin_required");
+    let other_admin = app.user("admin@globex").await.post(&path, &body).await;
+    other_admin.assert_problem(404, "not_found");
     let wrong = app.admin().await.post(&path, &json!({ "target": {} })).await;
-    assert_eq!(wrong.places(), ["/title", "/target/channels"]);
+    assert_eq!(wrong.pointers(), ["/title", "/target/channels"]);
     app.stop().await;
 }

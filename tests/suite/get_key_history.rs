@@ -1,8 +1,8 @@
-//! Who did what to a key, and when, is kept with the change itself, and outlives the key.
+//! `GET /keys/{id}/history`: each change of a key has an event, which outlives the key.
 
 use serde_json::{Value, json};
 use shared::time::Timestamp;
-use tests::{App, shown};
+use tests::{App, redact};
 
 async fn events(app: &App, id: &str) -> Vec<Value> {
     let history = app.admin().await.get(&format!("/keys/{id}/history")).await.expect(200).json();
@@ -11,7 +11,7 @@ async fn events(app: &App, id: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_s_whole_life_is_told_newest_first() {
+async fn the_history_of_a_key_is_complete_and_newest_first() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
@@ -19,9 +19,9 @@ async fn a_key_s_whole_life_is_told_newest_first() {
     let path = format!("/keys/{}", key.id);
     let end = Timestamp::now().plus_seconds(86_400).to_string();
     let change = json!({ "name": "Shop", "scope": "channels", "channels": ["ops"], "expires_at": end });
-    let _ = admin.patch(&path, &change).await.expect(200);
-    let _ = admin.post(&format!("{path}/rotate"), &json!({ "overlap_seconds": 60 })).await.expect(200);
-    let _ = admin.delete(&path).await.expect(204);
+    admin.patch(&path, &change).await.expect(200);
+    admin.post(&format!("{path}/rotate"), &json!({ "overlap_seconds": 60 })).await.expect(200);
+    admin.delete(&path).await.expect(204);
 
     let mut events = events(&app, &key.id).await;
 
@@ -36,7 +36,7 @@ async fn a_key_s_whole_life_is_told_newest_first() {
         events.iter().map(|event| &event["action"]).collect::<Vec<_>>(),
         ["deleted", "rotated", "changed", "created"]
     );
-    insta::assert_snapshot!(shown(&Value::Array(events[1..3].to_vec())), @r#"
+    insta::assert_snapshot!(redact(&Value::Array(events[1..3].to_vec())), @r#"
     [
       {
         "action": "rotated",
@@ -100,12 +100,12 @@ async fn a_key_s_whole_life_is_told_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_comes_in_pages() {
+async fn a_history_has_pages() {
     let app = App::start().await;
     let admin = app.admin().await;
     let key = app.key().create().await;
     for name in ["a", "b", "c", "d"] {
-        let _ = admin.patch(&format!("/keys/{}", key.id), &json!({ "name": name })).await.expect(200);
+        admin.patch(&format!("/keys/{}", key.id), &json!({ "name": name })).await.expect(200);
     }
 
     let (mut names, mut cursor) = (Vec::new(), String::new());
@@ -122,35 +122,35 @@ async fn it_comes_in_pages() {
 
     assert_eq!(names, ["d", "c", "b", "a", "Webshop"]);
     let wrong = admin.get(&format!("/keys/{}/history?cursor=x", key.id)).await;
-    assert_eq!(wrong.refusal(), (400, "invalid_parameter".to_owned()));
+    wrong.assert_problem(400, "invalid_parameter");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_reads_it_and_a_stranger_does_not() {
+async fn a_member_can_read_a_history_and_another_account_cannot() {
     let app = App::start().await;
     let key = app.key().create().await;
     let path = format!("/keys/{}/history", key.id);
 
-    let _ = app.person("member@acme").await.get(&path).await.expect(200);
+    app.user("member@acme").await.get(&path).await.expect(200);
 
-    let stranger = app.person("admin@globex").await;
-    let absent = stranger.get("/keys/01M85000000000000000000000/history").await;
-    assert_eq!(stranger.get(&path).await.expect(404).without_request_id(), absent.without_request_id());
+    let other_admin = app.user("admin@globex").await;
+    let absent = other_admin.get("/keys/01M85000000000000000000000/history").await;
+    assert_eq!(other_admin.get(&path).await.expect(404).without_request_id(), absent.without_request_id());
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_leaves_no_event() {
+async fn a_rejected_change_leaves_no_event() {
     let app = App::start().await;
     let admin = app.admin().await;
     let key = app.key().create().await;
     let path = format!("/keys/{}", key.id);
 
-    let _ = admin.patch(&path, &json!({ "name": "" })).await.expect(400);
-    let _ = admin.patch(&path, &json!({ "scope": "channels", "channels": ["nowhere"] })).await.expect(422);
-    let _ = app.person("member@acme").await.patch(&path, &json!({ "name": "Mine" })).await.expect(403);
-    let _ = admin.get(&path).await.expect(200);
+    admin.patch(&path, &json!({ "name": "" })).await.expect(400);
+    admin.patch(&path, &json!({ "scope": "channels", "channels": ["nowhere"] })).await.expect(422);
+    app.user("member@acme").await.patch(&path, &json!({ "name": "Mine" })).await.expect(403);
+    admin.get(&path).await.expect(200);
 
     assert_eq!(events(&app, &key.id).await.len(), 1);
     app.stop().await;

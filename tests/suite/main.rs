@@ -1,4 +1,4 @@
-//! The suite: everything that a user does, over HTTP, against the product with a fresh database, or at an address.
+//! The suite: tests over HTTP, against the app in this process with a new database or against a deployment.
 
 mod accounts;
 mod authorize;

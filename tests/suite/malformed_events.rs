@@ -1,9 +1,9 @@
-//! No name that a stranger chooses makes a function fail on its event: the real binaries, told by a Lambda Runtime API.
+//! Events with names that an untrusted client chooses do not make a function fail. The tests run the real binaries.
 
 use serde_json::{Value, json};
 use tests::runtime_api;
 
-/// A name that a JSON library of ours uses among its own types.
+/// A name that `serde_json` reserves for its own types.
 const PRIVATE: &str = "$serde_json::private::RawValue";
 
 fn event() -> Value {
@@ -19,8 +19,8 @@ fn event() -> Value {
     })
 }
 
-/// What the binary answers to it. No key is sent, so no service is asked.
-async fn answer(binary: &str) -> Value {
+/// The binary's response to the event. The event has no key, so no service is called.
+async fn response(binary: &str) -> Value {
     let environment = [
         ("KEYS_TABLE", "KeysTable"),
         ("CONSOLE_ORIGIN", "https://console.example.com"),
@@ -29,15 +29,15 @@ async fn answer(binary: &str) -> Value {
         ("AWS_SECRET_ACCESS_KEY", "tests"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
     ];
-    runtime_api::run(binary, &environment, vec![event()]).await.answers[0].clone()
+    runtime_api::run(binary, &environment, vec![event()]).await.responses[0].clone()
 }
 
 #[tokio::test]
-async fn the_authorizer_judges_a_request_with_any_names() {
-    assert_eq!(answer("authorizer").await["errorMessage"], "Unauthorized");
+async fn the_authorizer_evaluates_a_request_with_any_names() {
+    assert_eq!(response("authorizer").await["errorMessage"], "Unauthorized");
 }
 
 #[tokio::test]
-async fn a_handler_answers_a_request_with_any_names() {
-    assert_eq!(answer("preflight").await["statusCode"], 204);
+async fn a_handler_responds_to_a_request_with_any_names() {
+    assert_eq!(response("preflight").await["statusCode"], 204);
 }

@@ -1,33 +1,33 @@
-//! A browser's subscription is put into a key's channels and taken out again, by a key that may stand in a web page.
+//! `PUT` and `DELETE /subscriptions`: a publishable key subscribes a browser to its channels and removes it again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
-use tests::{App, Device, Key, shown};
+use tests::{App, Browser, Key, redact};
 
 const WRITE: &[&str] = &["Subscriptions/Write"];
 
-/// The slugs of `ops`, `news` and `sales` whose channel the device is in, as a push shows.
-async fn channels_of(app: &App, device: &Device) -> Vec<&'static str> {
+/// The channels among `ops`, `news` and `sales` whose pushes reach the browser.
+async fn channels_of(app: &App, browser: &Browser) -> Vec<&'static str> {
     let key = app.key().create().await;
     let mut channels = Vec::new();
     for slug in ["ops", "news", "sales"] {
-        let before = device.attempts();
-        let _ = key.push_to(slug, &json!({ "title": "There?" })).await.expect(202);
+        let before = browser.attempts();
+        key.push_to(slug, &json!({ "title": "There?" })).await.expect(202);
         app.delivered().await;
-        if device.attempts() > before {
+        if browser.attempts() > before {
             channels.push(slug);
         }
     }
     channels
 }
 
-/// Whether the account knows the device at all.
-async fn known(app: &App, device: &Device) -> bool {
-    let before = device.attempts();
-    let _ = app.key().create().await.push(&json!({ "title": "There?" })).await.expect(202);
+/// Whether a push to everyone reaches the browser.
+async fn is_subscribed(app: &App, browser: &Browser) -> bool {
+    let before = browser.attempts();
+    app.key().create().await.push(&json!({ "title": "There?" })).await.expect(202);
     app.delivered().await;
-    device.attempts() > before
+    browser.attempts() > before
 }
 
 async fn page_key<'a>(app: &'a App, channels: &[&str]) -> Key<'a> {
@@ -35,19 +35,19 @@ async fn page_key<'a>(app: &'a App, channels: &[&str]) -> Key<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_is_new_once_and_then_known() {
+async fn a_subscription_is_created_once_and_then_updated() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let key = page_key(&app, &["ops", "news"]).await;
-    let device = app.push_service.device();
+    let browser = app.push_service.browser();
 
-    let new = key.put(&device.subscription(&["ops", "news", "ops"])).await.expect(201);
-    let known = key.put(&device.subscription(&["ops"])).await.expect(200);
+    let new = key.put(&browser.subscription(&["ops", "news", "ops"])).await.expect(201);
+    let known = key.put(&browser.subscription(&["ops"])).await.expect(200);
 
     let id = new.json()["id"].as_str().expect("an id").to_owned();
     assert_eq!(new.header("Location"), Some(format!("/v1/subscriptions/{id}").as_str()));
     assert_eq!(known.header("Location"), None);
-    insta::assert_snapshot!(shown(&new.json()), @r#"
+    insta::assert_snapshot!(redact(&new.json()), @r#"
     {
       "channels": [
         "news",
@@ -62,10 +62,10 @@ async fn a_subscription_is_new_once_and_then_known() {
     assert_eq!(known.json()["channels"], json!(["ops"]));
     assert_eq!(known.json()["created_at"], new.json()["created_at"]);
     assert!(known.json()["updated_at"].as_str() >= new.json()["updated_at"].as_str());
-    let private = device.subscription(&[]);
+    let private = browser.subscription(&[]);
     for part in [&private["endpoint"], &private["keys"]["p256dh"], &private["keys"]["auth"]] {
-        for answer in [&new, &known] {
-            assert!(!answer.text.contains(part.as_str().expect("text")));
+        for response in [&new, &known] {
+            assert!(!response.text.contains(part.as_str().expect("text")));
         }
     }
     app.stop().await;
@@ -75,65 +75,65 @@ async fn a_subscription_is_new_once_and_then_known() {
 async fn a_key_sets_the_memberships_of_its_own_channels_and_leaves_others_alone() {
     let app = App::start().await;
     app.channels(&["ops", "news", "sales"]).await;
-    let device = app.push_service.device();
+    let browser = app.push_service.browser();
     let (ops_news, sales) = (page_key(&app, &["ops", "news"]).await, page_key(&app, &["sales"]).await);
 
-    ops_news.subscribe(&device, &["ops"]).await;
-    sales.subscribe(&device, &["sales"]).await;
-    assert_eq!(channels_of(&app, &device).await, ["ops", "sales"]);
-    let moved = ops_news.put(&device.subscription(&["news"])).await.expect(200).json();
-    assert_eq!(moved["channels"], json!(["news"]), "nothing is said of what the key does not reach");
-    assert_eq!(channels_of(&app, &device).await, ["news", "sales"]);
+    ops_news.subscribe(&browser, &["ops"]).await;
+    sales.subscribe(&browser, &["sales"]).await;
+    assert_eq!(channels_of(&app, &browser).await, ["ops", "sales"]);
+    let moved = ops_news.put(&browser.subscription(&["news"])).await.expect(200).json();
+    assert_eq!(moved["channels"], json!(["news"]), "channels outside the scope are not returned");
+    assert_eq!(channels_of(&app, &browser).await, ["news", "sales"]);
 
-    // No channels is none of the key's own, in either form.
-    let _ = ops_news.put(&device.subscription(&[])).await.expect(200);
-    assert_eq!(channels_of(&app, &device).await, ["sales"]);
-    ops_news.subscribe(&device, &["ops", "news"]).await;
-    let mut absent = device.subscription(&[]);
+    // An empty or absent list removes the browser from all channels of the key's scope.
+    ops_news.put(&browser.subscription(&[])).await.expect(200);
+    assert_eq!(channels_of(&app, &browser).await, ["sales"]);
+    ops_news.subscribe(&browser, &["ops", "news"]).await;
+    let mut absent = browser.subscription(&[]);
     absent.as_object_mut().expect("an object").remove("channels");
     assert_eq!(ops_news.put(&absent).await.expect(200).json()["channels"], json!([]));
-    assert_eq!(channels_of(&app, &device).await, ["sales"]);
+    assert_eq!(channels_of(&app, &browser).await, ["sales"]);
 
-    // A key of scope all has every channel for its own.
-    app.subscriber().await.subscribe(&device, &["ops"]).await;
-    assert_eq!(channels_of(&app, &device).await, ["ops"]);
+    // The scope of a key with scope `all` is every channel.
+    app.subscriber().await.subscribe(&browser, &["ops"]).await;
+    assert_eq!(channels_of(&app, &browser).await, ["ops"]);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_keys_that_put_one_device_at_once_both_hold() {
+async fn two_keys_can_subscribe_one_browser_concurrently() {
     let app = App::start().await;
     app.channels(&["ops", "news", "sales"]).await;
     let (ops, news) = (page_key(&app, &["ops"]).await, page_key(&app, &["news"]).await);
     for _ in 0..5 {
-        let device = app.push_service.device();
-        let (in_ops, in_news) = (device.subscription(&["ops"]), device.subscription(&["news"]));
+        let browser = app.push_service.browser();
+        let (in_ops, in_news) = (browser.subscription(&["ops"]), browser.subscription(&["news"]));
         let (a, b) = tokio::join!(ops.put(&in_ops), news.put(&in_news));
         let mut statuses = [a.status, b.status];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 201], "{} {}", a.text, b.text);
-        assert_eq!(channels_of(&app, &device).await, ["ops", "news"]);
+        assert_eq!(channels_of(&app, &browser).await, ["ops", "news"]);
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_put_names_at_most_20_channels_within_the_scope_that_exist() {
+async fn a_put_takes_at_most_20_existing_channels_within_the_scope() {
     let app = App::start().await;
     let slugs: Vec<String> = (0..21).map(|n| format!("channel-{n:02}")).collect();
     let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
     app.channels(&slugs).await;
     let (all, some) = (app.subscriber().await, page_key(&app, &slugs[..2]).await);
-    let device = app.push_service.device();
+    let browser = app.push_service.browser();
 
-    assert_eq!(all.put(&device.subscription(&slugs)).await.expect(400).places(), ["/channels"]);
-    let unknown = all.put(&device.subscription(&["channel-00", "nope"])).await;
-    assert_eq!(unknown.refusal(), (422, "unknown_channel".to_owned()));
+    assert_eq!(all.put(&browser.subscription(&slugs)).await.expect(400).pointers(), ["/channels"]);
+    let unknown = all.put(&browser.subscription(&["channel-00", "nope"])).await;
+    unknown.assert_problem(422, "unknown_channel");
     for outside in ["channel-02", "nope"] {
-        let answer = some.put(&device.subscription(&["channel-00", outside])).await;
-        assert_eq!(answer.refusal(), (403, "scope_violation".to_owned()));
-        assert_eq!(answer.says("refused"), outside);
-        assert_eq!(answer.says("allowed"), "channel-00 channel-01");
+        let response = some.put(&browser.subscription(&["channel-00", outside])).await;
+        response.assert_problem(403, "scope_violation");
+        response.assert_text("refused", outside);
+        response.assert_text("allowed", "channel-00 channel-01");
     }
     for (channels, place) in [
         (json!(null), "/channels"),
@@ -142,80 +142,80 @@ async fn a_put_names_at_most_20_channels_within_the_scope_that_exist() {
         (json!(["channel-00", "BAD"]), "/channels/1"),
         (json!([7]), "/channels/0"),
     ] {
-        let mut body = device.subscription(&[]);
+        let mut body = browser.subscription(&[]);
         body["channels"] = channels;
-        assert_eq!(some.put(&body).await.expect(400).places(), [place], "{body}");
+        assert_eq!(some.put(&body).await.expect(400).pointers(), [place], "{body}");
     }
-    assert!(!known(&app, &device).await, "a refused request keeps nothing");
-    let most = all.put(&device.subscription(&slugs[..20])).await.expect(201).json();
-    assert_eq!(most["channels"], json!(slugs[..20]));
+    assert!(!is_subscribed(&app, &browser).await, "a rejected request stores nothing");
+    let max = all.put(&browser.subscription(&slugs[..20])).await.expect(201).json();
+    assert_eq!(max["channels"], json!(slugs[..20]));
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channels_key_removes_its_channels_and_the_record_with_the_last_one() {
+async fn a_key_with_channels_removes_its_channels_and_the_last_one_removes_the_record() {
     let app = App::start().await;
     app.channels(&["ops", "news", "sales"]).await;
-    let device = app.push_service.device();
+    let browser = app.push_service.browser();
     let (ops, news) = (page_key(&app, &["ops"]).await, page_key(&app, &["news"]).await);
-    let id = ops.subscribe(&device, &["ops"]).await;
-    assert_eq!(news.subscribe(&device, &["news"]).await, id, "one device is one subscription");
+    let id = ops.subscribe(&browser, &["ops"]).await;
+    assert_eq!(news.subscribe(&browser, &["news"]).await, id, "one browser is one subscription");
     let path = format!("/subscriptions/{id}");
 
     assert_eq!(ops.delete(&path).await.expect(204).text, "");
-    assert_eq!(channels_of(&app, &device).await, ["news"]);
-    let _ = news.delete(&path).await.expect(204);
-    assert!(!known(&app, &device).await, "the last one took the record away");
+    assert_eq!(channels_of(&app, &browser).await, ["news"]);
+    news.delete(&path).await.expect(204);
+    assert!(!is_subscribed(&app, &browser).await, "the last channel removed the record");
     for key in [&ops, &news] {
-        assert_eq!(key.delete(&path).await.refusal(), (404, "not_found".to_owned()));
+        key.delete(&path).await.assert_problem(404, "not_found");
     }
-    if let Some(laptop) = app.if_laptop() {
-        let dump = laptop.dump().await;
+    if let Some(local) = app.if_local() {
+        let dump = local.dump().await;
         assert!(!dump.contains(&id), "{dump}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_was_deleted_keeps_no_subscription_alive() {
+async fn a_deleted_channel_does_not_keep_a_subscription() {
     let app = App::start().await;
     app.channels(&["old", "ops"]).await;
-    let device = app.push_service.device();
-    let id = app.subscriber().await.subscribe(&device, &["old", "ops"]).await;
-    let _ = app.admin().await.delete("/channels/old").await.expect(204);
-    // Another channel of that name, which the device is not in.
+    let browser = app.push_service.browser();
+    let id = app.subscriber().await.subscribe(&browser, &["old", "ops"]).await;
+    app.admin().await.delete("/channels/old").await.expect(204);
+    // The recreated channel is a new one, without the browser.
     app.channels(&["old"]).await;
 
-    let _ = page_key(&app, &["ops"]).await.delete(&format!("/subscriptions/{id}")).await.expect(204);
+    page_key(&app, &["ops"]).await.delete(&format!("/subscriptions/{id}")).await.expect(204);
 
-    assert!(!known(&app, &device).await, "it was in no channel any more");
+    assert!(!is_subscribed(&app, &browser).await, "it was in no other channel");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_all_key_removes_everything_of_a_subscription() {
+async fn a_key_with_scope_all_removes_the_whole_subscription() {
     let app = App::start().await;
     app.channels(&["ops", "news", "sales"]).await;
-    let device = app.push_service.device();
-    let id = page_key(&app, &["ops"]).await.subscribe(&device, &["ops"]).await;
-    page_key(&app, &["news", "sales"]).await.subscribe(&device, &["news", "sales"]).await;
+    let browser = app.push_service.browser();
+    let id = page_key(&app, &["ops"]).await.subscribe(&browser, &["ops"]).await;
+    page_key(&app, &["news", "sales"]).await.subscribe(&browser, &["news", "sales"]).await;
     let all = app.subscriber().await;
 
-    let _ = all.delete(&format!("/subscriptions/{id}")).await.expect(204);
+    all.delete(&format!("/subscriptions/{id}")).await.expect(204);
 
-    assert!(!known(&app, &device).await);
-    if let Some(laptop) = app.if_laptop() {
-        assert!(!laptop.dump().await.contains(&id), "no membership is left over");
+    assert!(!is_subscribed(&app, &browser).await);
+    if let Some(local) = app.if_local() {
+        assert!(!local.dump().await.contains(&id), "no membership remains");
     }
     for absent in [id.as_str(), "00000000000000000000000000000000", "x", "%20"] {
-        let answer = all.delete(&format!("/subscriptions/{absent}")).await;
-        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{absent}");
+        let response = all.delete(&format!("/subscriptions/{absent}")).await;
+        response.assert_problem_in(format_args!("{absent}"), 404, "not_found");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_learns_the_public_key_that_signs() {
+async fn a_page_can_read_the_application_server_key() {
     let app = App::start().await;
     let config = app.subscriber().await.get("/subscriptions/config").await.expect(200);
     let body = config.json();
@@ -230,28 +230,28 @@ async fn a_page_learns_the_public_key_that_signs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_publishable_key_only_subscribes_and_a_sending_key_only_sends() {
+async fn a_publishable_key_can_only_subscribe_and_a_sending_key_can_only_send() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
-    let device = app.push_service.device();
+    let browser = app.push_service.browser();
     let publishable = page_key(&app, &["ops"]).await;
     let sending = app.key().channels(&["ops"]).create().await;
-    let id = publishable.subscribe(&device, &["ops"]).await;
+    let id = publishable.subscribe(&browser, &["ops"]).await;
     let hello = json!({ "title": "Hello" });
     let push = sending.push(&hello).await.expect(202).json();
     app.delivered().await;
 
-    for (answer, missing) in [
+    for (response, missing) in [
         (publishable.push(&hello).await, "PushNotifications/Send"),
         (publishable.push_to("ops", &hello).await, "PushNotifications/Send"),
         (publishable.get(&format!("/push/{}", push["id"].as_str().expect("an id"))).await, "PushNotifications/Send"),
-        (sending.put(&device.subscription(&[])).await, "Subscriptions/Write"),
+        (sending.put(&browser.subscription(&[])).await, "Subscriptions/Write"),
         (sending.delete(&format!("/subscriptions/{id}")).await, "Subscriptions/Write"),
         (sending.get("/subscriptions/config").await, "Subscriptions/Write"),
     ] {
-        assert_eq!(answer.refusal(), (403, "permission_denied".to_owned()));
-        assert_eq!(answer.says("detail"), format!("This key has not the permission {missing}"));
+        response.assert_problem(403, "permission_denied");
+        response.assert_text("detail", &format!("This key has not the permission {missing}"));
     }
-    assert_eq!(device.attempts(), 1, "nothing was sent and nothing removed");
+    assert_eq!(browser.attempts(), 1, "nothing was sent and nothing removed");
     app.stop().await;
 }

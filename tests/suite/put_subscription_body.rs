@@ -1,4 +1,4 @@
-//! What a stranger says of his subscription is believed only where it leads to a push service that we know.
+//! The body of `PUT /subscriptions`: an endpoint must be of a known push service, and keys must be well-formed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use tests::App;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_leads_to_a_known_push_service_and_nowhere_else() {
+async fn an_endpoint_must_be_of_a_known_push_service() {
     let app = App::start().await;
     let key = app.subscriber().await;
     let address = app.push_service.address();
     let port = address.port();
     let with = |endpoint: &Value| {
-        let mut body = app.push_service.device().subscription(&[]);
+        let mut body = app.push_service.browser().subscription(&[]);
         body["endpoint"] = endpoint.clone();
         body
     };
@@ -76,19 +76,19 @@ async fn an_endpoint_leads_to_a_known_push_service_and_nowhere_else() {
         format!("https://fcm.googleapis.com/{}", "x".repeat(2_048)),
     ];
     for bad in hostile.iter().map(|text| json!(text)).chain(own.iter().map(|text| json!(text))) {
-        assert_eq!(key.put(&with(&bad)).await.expect(400).places(), ["/endpoint"], "{bad}");
+        assert_eq!(key.put(&with(&bad)).await.expect(400).pointers(), ["/endpoint"], "{bad}");
     }
     for bad in [json!(null), json!(7), json!(["https://fcm.googleapis.com/x"])] {
-        assert_eq!(key.put(&with(&bad)).await.expect(400).places(), ["/endpoint"], "{bad}");
+        assert_eq!(key.put(&with(&bad)).await.expect(400).pointers(), ["/endpoint"], "{bad}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn malformed_keys_of_a_subscription_are_named() {
+async fn malformed_keys_of_a_subscription_are_field_errors() {
     let app = App::start().await;
     let key = app.subscriber().await;
-    let good = app.push_service.device().subscription(&[]);
+    let good = app.push_service.browser().subscription(&[]);
     let point = URL_SAFE_NO_PAD.decode(good["keys"]["p256dh"].as_str().expect("text")).expect("base64url");
     let mut off_the_curve = point.clone();
     off_the_curve[64] ^= 1;
@@ -112,21 +112,21 @@ async fn malformed_keys_of_a_subscription_are_named() {
         encoded(&[0; 65]),
         encoded(&[&point[..], &[0]].concat()),
     ] {
-        assert_eq!(key.put(&with("p256dh", &bad)).await.expect(400).places(), ["/keys/p256dh"], "{bad}");
+        assert_eq!(key.put(&with("p256dh", &bad)).await.expect(400).pointers(), ["/keys/p256dh"], "{bad}");
     }
     for bad in [json!(""), json!("!"), json!(null), json!([]), encoded(&[7; 15]), encoded(&[7; 17])] {
-        assert_eq!(key.put(&with("auth", &bad)).await.expect(400).places(), ["/keys/auth"], "{bad}");
+        assert_eq!(key.put(&with("auth", &bad)).await.expect(400).pointers(), ["/keys/auth"], "{bad}");
     }
     let everything = json!({ "endpoint": 1, "keys": { "auth": 2, "more": 3 }, "channels": 4, "user": 5 });
-    let places = ["/endpoint", "/keys/p256dh", "/keys/auth", "/keys/more", "/channels", "/user"];
-    assert_eq!(key.put(&everything).await.expect(400).places(), places);
-    assert_eq!(key.put(&json!({})).await.expect(400).mistakes(), ["/endpoint: is required", "/keys: is required"]);
+    let pointers = ["/endpoint", "/keys/p256dh", "/keys/auth", "/keys/more", "/channels", "/user"];
+    assert_eq!(key.put(&everything).await.expect(400).pointers(), pointers);
+    assert_eq!(key.put(&json!({})).await.expect(400).field_errors(), ["/endpoint: is required", "/keys: is required"]);
     for keys in [json!(null), json!([]), json!("keys")] {
         let mut body = good.clone();
         body["keys"] = keys;
-        assert_eq!(key.put(&body).await.expect(400).mistakes(), ["/keys: is not an object"]);
+        assert_eq!(key.put(&body).await.expect(400).field_errors(), ["/keys: is not an object"]);
     }
-    // Some clients pad.
+    // Some clients send base64url with padding.
     let padded = json!(URL_SAFE.encode(&point));
     assert_eq!(key.put(&with("p256dh", &padded)).await.status, 201);
     app.stop().await;

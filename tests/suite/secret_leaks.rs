@@ -1,4 +1,4 @@
-//! A secret never reaches a log: the real authorizer binary, told to say everything.
+//! No secret is logged, not even by the real authorizer binary at the most verbose level.
 
 use serde_json::{Value, json};
 use tests::{App, leaks, runtime_api};
@@ -22,8 +22,8 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
     let key = app.key().create().await;
     let inactive = app.key().create().await;
     let path = format!("/keys/{}", inactive.id);
-    let _ = app.admin().await.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
-    // Right in form, unknown to the store.
+    app.admin().await.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
+    // Well-formed, but not the secret of the key.
     let account = shared::account::Account::try_from("acme".to_owned()).expect("an account");
     let id = shared::key::KeyId::try_from(key.id.clone()).expect("an id");
     let wrong = shared::secret::Secret::generate(&account, &id).expose().to_owned();
@@ -32,7 +32,7 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", app.laptop().dynamodb_url()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
         ("LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
@@ -44,23 +44,23 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
         event(&json!({ "x-api-key": key.secret })),
         event(&bearer(&inactive.secret)),
         event(&bearer(&wrong)),
-        // Not quite a key, and still nearly the whole secret.
+        // Malformed, but nearly the whole secret.
         event(&bearer(&key.secret[..key.secret.len() - 1])),
         event(&json!({ "Authorization": format!("Bearer {}", key.secret), "x-api-key": wrong })),
     ];
 
-    let ran = runtime_api::run("authorizer", &environment, events).await;
+    let run = runtime_api::run("authorizer", &environment, events).await;
 
-    let effects: Vec<_> = ran.answers.iter().map(|a| a["policyDocument"]["Statement"][0]["Effect"].clone()).collect();
-    assert_eq!(effects[..3], [json!("Allow"), json!("Allow"), json!("Deny")], "{:?}", ran.answers);
-    for answer in &ran.answers[3..] {
-        assert_eq!(answer["errorMessage"], "Unauthorized");
+    let effects: Vec<_> = run.responses.iter().map(|a| a["policyDocument"]["Statement"][0]["Effect"].clone()).collect();
+    assert_eq!(effects[..3], [json!("Allow"), json!("Allow"), json!("Deny")], "{:?}", run.responses);
+    for response in &run.responses[3..] {
+        assert_eq!(response["errorMessage"], "Unauthorized");
     }
-    let text = String::from_utf8_lossy(&ran.output);
+    let text = String::from_utf8_lossy(&run.output);
     assert_eq!(text.matches(r#""message":"judged""#).count(), 6, "it logs each request: {text}");
     let secrets = [&key.secret, &inactive.secret, &wrong, environment[3].1];
     let almost = &key.secret[..key.secret.len() - 1];
-    assert_eq!(leaks::count(&secrets, &ran.output), 0, "{text}");
-    assert_eq!(leaks::count(&[almost], &ran.output), 0, "{text}");
+    assert_eq!(leaks::count(&secrets, &run.output), 0, "{text}");
+    assert_eq!(leaks::count(&[almost], &run.output), 0, "{text}");
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A key sends a push, and it arrives.
+//! `POST /push`: a push arrives at a browser, encrypted and signed.
 
 use serde_json::json;
 use tests::App;
@@ -7,14 +7,14 @@ use tests::App;
 async fn a_push_arrives_encrypted_and_signed() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &["ops"]).await;
     let key = app.key().create().await;
 
     let accepted = key.push(&json!({ "title": "Hello", "urgency": "high" })).await.expect(202).json();
     app.delivered().await;
 
-    let received = device.received();
+    let received = browser.received();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].plaintext, format!(r#"{{"id":{},"title":"Hello"}}"#, accepted["id"]));
     assert_eq!(received[0].headers["Urgency"], "high");

@@ -1,13 +1,13 @@
-//! From a request's id, one query shows its whole way: gateway, authorizer, function, delivery, push service.
+//! Tracing: one query by request id shows the gateway, the authorizer, the function, the delivery and the push service.
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::{Answer, App, logs, shown};
+use tests::{App, Response, logs, redact};
 
 const QUERY: &str = include_str!("../../infra/trace-request.query");
 
-/// The lines that the query selects, as CloudWatch Logs Insights reads it. Its `@timestamp` is the moment of writing.
-fn follow(request_id: &str) -> Vec<Value> {
+/// The log lines that the query selects, by the rules of CloudWatch Logs Insights. `@timestamp` is the time of writing.
+fn select_lines(request_id: &str) -> Vec<Value> {
     let query = QUERY.replace("REQUEST_ID", request_id);
     let commands: Vec<&str> = query.split('|').map(str::trim).collect();
     let [fields, filter, sort, limit] = commands.as_slice() else { panic!("four commands: {query}") };
@@ -20,8 +20,8 @@ fn follow(request_id: &str) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
-/// A line without what differs from run to run: one line of text.
-fn told(line: &Value) -> String {
+/// A log line as text, with placeholders for values that differ from run to run.
+fn redact_line(line: &Value) -> String {
     let mut line = line.clone();
     let fields = line.as_object_mut().expect("an object");
     for name in ["timestamp", "_aws"] {
@@ -34,43 +34,43 @@ fn told(line: &Value) -> String {
             *value = "<ms>".into();
         }
     }
-    let line: Value = serde_json::from_str(&shown(&line)).expect("JSON");
+    let line: Value = serde_json::from_str(&redact(&line)).expect("JSON");
     line.to_string()
 }
 
-fn chain(request_id: &str) -> String {
-    follow(request_id).iter().map(told).collect::<Vec<_>>().join("\n")
+fn trace(request_id: &str) -> String {
+    select_lines(request_id).iter().map(redact_line).collect::<Vec<_>>().join("\n")
 }
 
-fn request_id(answer: &Answer) -> String {
-    answer.header("x-amzn-requestid").expect("an id").to_owned()
+fn request_id(response: &Response) -> String {
+    response.header("x-amzn-requestid").expect("an id").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_send_is_followed_to_the_authorizer() {
+async fn a_denied_send_is_traced_to_the_authorizer() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let key = app.key().channels(&["ops"]).create().await;
 
-    let answer = key.push_to("news", &json!({ "title": "Hello" })).await.expect(403);
+    let response = key.push_to("news", &json!({ "title": "Hello" })).await.expect(403);
 
-    insta::assert_snapshot!(chain(&request_id(&answer)), @r#"
+    insta::assert_snapshot!(trace(&request_id(&response)), @r#"
     {"Code":"scope_violation","Refused":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"scope_violation","request_id":"<uuid>"}
     {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/channels/{channel}/push","response_ms":"<ms>","response_type":"ACCESS_DENIED","status":"403"}
     "#);
-    assert_eq!(answer.json()["request_id"], request_id(&answer));
+    assert_eq!(response.json()["request_id"], request_id(&response));
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_send_that_the_function_refuses_is_followed_to_it() {
+async fn a_send_that_the_function_denies_is_traced_to_it() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let key = app.key().channels(&["ops"]).create().await;
 
-    let answer = key.push(&json!({ "title": "Hello", "target": { "channels": ["news"] } })).await.expect(403);
+    let response = key.push(&json!({ "title": "Hello", "target": { "channels": ["news"] } })).await.expect(403);
 
-    insta::assert_snapshot!(chain(&request_id(&answer)), @r#"
+    insta::assert_snapshot!(trace(&request_id(&response)), @r#"
     {"Authorised":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorised","request_id":"<uuid>"}
     {"Code":"scope_violation","Refused":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"scope_violation","request_id":"<uuid>","resource":"/push","status":403}
     {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"403"}
@@ -79,47 +79,48 @@ async fn a_send_that_the_function_refuses_is_followed_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_without_a_key_and_one_of_a_person_are_followed() {
+async fn requests_of_users_and_without_credentials_are_traced() {
     let app = App::start().await;
 
     let nobody = app.send(app.request(reqwest::Method::POST, "/push").body("{}")).await.expect(401);
-    let person = app.admin().await.get("/keys").await.expect(200);
+    let user = app.admin().await.get("/keys").await.expect(200);
     let nowhere = app.send(app.request(reqwest::Method::POST, "/nowhere")).await.expect(404);
 
-    insta::assert_snapshot!(chain(&request_id(&nobody)), @r#"
+    insta::assert_snapshot!(trace(&request_id(&nobody)), @r#"
     {"Code":"unauthenticated","Refused":1,"level":"INFO","message":"judged","millis":"<ms>","outcome":"unauthenticated","request_id":"<uuid>"}
     {"key_id":"-","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"UNAUTHORIZED","status":"401"}
     "#);
-    insta::assert_snapshot!(chain(&request_id(&person)), @r#"
+    insta::assert_snapshot!(trace(&request_id(&user)), @r#"
     {"account":"acme","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","person":"<uuid>","request_id":"<uuid>","resource":"/keys","status":200}
     {"key_id":"-","method":"GET","person":"<uuid>","request_id":"<uuid>","resource":"/keys","response_ms":"<ms>","response_type":"-","status":"200"}
     "#);
-    insta::assert_snapshot!(chain(&request_id(&nowhere)), @r#"{"key_id":"-","method":"POST","person":"-","request_id":"<uuid>","resource":"-","response_ms":"<ms>","response_type":"MISSING_AUTHENTICATION_TOKEN","status":"404"}"#);
+    insta::assert_snapshot!(trace(&request_id(&nowhere)), @r#"{"key_id":"-","method":"POST","person":"-","request_id":"<uuid>","resource":"-","response_ms":"<ms>","response_type":"MISSING_AUTHENTICATION_TOKEN","status":"404"}"#);
     app.stop().await;
 }
 
-/// Sends to one device, whose push service answers only when the sender has its 202: so the lines have one order.
+/// Sends to one browser; returns the request id. The push service responds only after the 202, so that the order of the
+/// lines is fixed.
 async fn sent(app: &App, statuses: &[u16]) -> String {
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
-    let hold = device.hold();
-    device.answers(statuses);
+    let hold = browser.hold();
+    browser.respond_with(statuses);
 
-    let answer = key.push(&json!({ "title": "Hello" })).await.expect(202);
+    let response = key.push(&json!({ "title": "Hello" })).await.expect(202);
     drop(hold);
     app.delivered().await;
 
-    request_id(&answer)
+    request_id(&response)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivered_send_is_followed_to_the_push_service() {
+async fn a_delivered_send_is_traced_to_the_push_service() {
     let app = App::start().await;
 
     let id = sent(&app, &[]).await;
 
-    insta::assert_snapshot!(chain(&id), @r#"
+    insta::assert_snapshot!(trace(&id), @r#"
     {"Authorised":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorised","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
@@ -130,12 +131,12 @@ async fn a_delivered_send_is_followed_to_the_push_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_send_that_the_push_service_refuses_is_followed_to_it() {
+async fn a_send_that_the_push_service_rejects_is_traced_to_it() {
     let app = App::start().await;
 
     let id = sent(&app, &[400]).await;
 
-    insta::assert_snapshot!(chain(&id), @r#"
+    insta::assert_snapshot!(trace(&id), @r#"
     {"Authorised":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorised","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
@@ -146,12 +147,12 @@ async fn a_send_that_the_push_service_refuses_is_followed_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_send_that_is_tried_again_is_followed_through_each_attempt() {
+async fn a_retried_send_is_traced_through_each_attempt() {
     let app = App::start().await;
 
     let id = sent(&app, &[503]).await;
 
-    insta::assert_snapshot!(chain(&id), @r#"
+    insta::assert_snapshot!(trace(&id), @r#"
     {"Authorised":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorised","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
@@ -164,10 +165,10 @@ async fn a_send_that_is_tried_again_is_followed_through_each_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_line_holds_a_header_a_query_an_address_or_a_subscribers_endpoint() {
+async fn no_log_line_has_a_header_a_query_an_address_or_an_endpoint() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    let subscription = device.subscription(&[]);
+    let browser = app.push_service.browser();
+    let subscription = browser.subscription(&[]);
     let put = app.subscriber().await.put(&subscription).await.expect(201);
     let key = app.key().create().await;
     let request = app.request(reqwest::Method::POST, "/push?word=confidential").bearer_auth(&key.secret);
@@ -176,8 +177,8 @@ async fn no_line_holds_a_header_a_query_an_address_or_a_subscribers_endpoint() {
     app.delivered().await;
 
     let path = subscription["endpoint"].as_str().and_then(|endpoint| endpoint.rsplit('/').next()).expect("a path");
-    for answer in [put, push] {
-        let lines = follow(&request_id(&answer));
+    for response in [put, push] {
+        let lines = select_lines(&request_id(&response));
         assert!(lines.len() >= 3, "{lines:?}");
         let text = format!("{lines:?}");
         for word in ["confidential", path, &app.push_service.address().port().to_string()] {

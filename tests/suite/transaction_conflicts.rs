@@ -1,5 +1,5 @@
-//! An item that somebody else's transaction holds: neither the counting write nor an edit is applied, and both are repeated.
-//! The embedded database has no conflicts, so they are put in on the wire, as DynamoDB answers them.
+//! Transaction conflicts: neither the counting write nor an edit is applied, and both are retried. The embedded database has
+//! no conflicts, so the proxy injects them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,32 +11,32 @@ use shared::random;
 use shared::secret::Secret;
 use shared::store::{Edited, Error, Store, Verdict};
 use shared::time::Timestamp;
-use tests::embedded_dynamodb::Engine;
-use tests::fault_proxy::{Fate, Proxy};
+use tests::embedded_dynamodb::EmbeddedDynamoDb;
+use tests::fault_proxy::{Fault, FaultProxy};
 
-/// A key whose item is held as often as it is told to be.
-struct Held {
-    engine: Engine,
-    wire: Proxy,
+/// A key whose writes conflict as many times as the test says.
+struct ContendedKey {
+    database: EmbeddedDynamoDb,
+    proxy: FaultProxy,
     store: Store,
     left: Arc<AtomicUsize>,
     key: Key,
     secret: Secret,
 }
 
-impl Held {
+impl ContendedKey {
     async fn new() -> Self {
-        let engine = Engine::start().await;
+        let database = EmbeddedDynamoDb::start().await;
         let left = Arc::new(AtomicUsize::new(0));
         let to_come = Arc::clone(&left);
-        let wire = Proxy::start(engine.url(), true, move |_| {
+        let proxy = FaultProxy::start(database.url(), true, move |_| {
             let one_less = to_come.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-            if one_less.is_ok() { Fate::Conflict } else { Fate::Pass }
+            if one_less.is_ok() { Fault::Conflict } else { Fault::None }
         })
         .await;
-        let store = Engine::store(&wire.url());
-        let (key, secret) = engine.add_key(&Engine::store(engine.url()), |_| ()).await;
-        Self { engine, wire, store, left, key, secret }
+        let store = EmbeddedDynamoDb::store(&proxy.url());
+        let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()), |_| ()).await;
+        Self { database, proxy, store, left, key, secret }
     }
 
     async fn authorize(&self, conflicts: usize) -> Result<Verdict, Error> {
@@ -59,51 +59,51 @@ impl Held {
     }
 
     fn attempts(&self) -> usize {
-        self.wire.take_calls().len()
+        self.proxy.take_calls().len()
     }
 }
 
 #[tokio::test]
-async fn a_request_that_meets_an_edit_is_repeated_and_counted_once() {
-    let held = Held::new().await;
+async fn a_request_that_conflicts_with_an_edit_is_retried_and_counted_once() {
+    let contended = ContendedKey::new().await;
 
-    let verdict = held.authorize(3).await;
+    let verdict = contended.authorize(3).await;
 
     assert!(matches!(verdict, Ok(Verdict::Through(_))), "{verdict:?}");
-    assert_eq!((held.attempts(), held.engine.counted(&held.key).await), (4, 1));
+    assert_eq!((contended.attempts(), contended.database.counted(&contended.key).await), (4, 1));
 }
 
 #[tokio::test]
-async fn a_request_that_meets_nothing_but_edits_is_unavailable_and_not_counted() {
-    let held = Held::new().await;
+async fn a_request_that_always_conflicts_is_unavailable_and_not_counted() {
+    let contended = ContendedKey::new().await;
 
-    let verdict = held.authorize(1_000).await;
+    let verdict = contended.authorize(1_000).await;
 
     assert!(matches!(verdict, Err(Error::Unavailable(_))), "{verdict:?}");
-    held.left.store(0, Ordering::SeqCst);
-    assert_eq!(held.engine.counted(&held.key).await, 0);
+    contended.left.store(0, Ordering::SeqCst);
+    assert_eq!(contended.database.counted(&contended.key).await, 0);
 }
 
 #[tokio::test]
-async fn an_edit_that_meets_requests_is_repeated_and_happens_once_with_its_event() {
-    let held = Held::new().await;
+async fn an_edit_that_conflicts_with_requests_is_retried_and_applied_once_with_its_event() {
+    let contended = ContendedKey::new().await;
 
-    assert_eq!(held.disable(5).await.expect("an answer"), Edited::Done);
+    assert_eq!(contended.disable(5).await.expect("a response"), Edited::Done);
 
-    assert_eq!(held.attempts(), 6);
-    assert_eq!(held.engine.item(&held.key).await["status"].as_s().expect("text"), "inactive");
-    assert_eq!(held.actions().await, [Action::Changed, Action::Created]);
+    assert_eq!(contended.attempts(), 6);
+    assert_eq!(contended.database.item(&contended.key).await["status"].as_s().expect("text"), "inactive");
+    assert_eq!(contended.actions().await, [Action::Changed, Action::Created]);
 }
 
 #[tokio::test]
-async fn an_edit_that_meets_nothing_but_requests_leaves_key_and_history_as_they_were() {
-    let held = Held::new().await;
-    let before = held.engine.item(&held.key).await;
+async fn an_edit_that_always_conflicts_leaves_key_and_history_unchanged() {
+    let contended = ContendedKey::new().await;
+    let before = contended.database.item(&contended.key).await;
 
-    // As many as the edit repeats itself; what comes after, its look at whether it landed, passes.
-    let edited = held.disable(12).await;
+    // The number of attempts of the edit; its read of the history afterwards succeeds.
+    let edited = contended.disable(12).await;
 
     assert!(matches!(edited, Err(Error::Unavailable(_))), "{edited:?}");
-    assert_eq!(held.engine.item(&held.key).await, before);
-    assert_eq!(held.actions().await, [Action::Created]);
+    assert_eq!(contended.database.item(&contended.key).await, before);
+    assert_eq!(contended.actions().await, [Action::Created]);
 }

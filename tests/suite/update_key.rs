@@ -1,8 +1,8 @@
-//! An admin changes a key, and the next request that begins is judged by the new state.
+//! `PATCH /keys/{id}`: an admin changes a key, and the next request is evaluated with the new state.
 
 use serde_json::{Value, json};
 use shared::time::Timestamp;
-use tests::{Answer, App, Key};
+use tests::{App, Key, Response};
 
 fn path(key: &Key<'_>) -> String {
     format!("/keys/{}", key.id)
@@ -14,9 +14,9 @@ async fn each_field_changes_alone() {
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
     let key = app.key().channels(&["ops"]).create().await;
-    // Without the days of usage, the last of which may end meanwhile.
-    let without_days = |answer: Answer| {
-        let mut key = answer.expect(200).json();
+    // Without the days of usage, since a new day may begin during the test.
+    let without_days = |response: Response| {
+        let mut key = response.expect(200).json();
         key["usage"]["days"].take();
         key
     };
@@ -35,12 +35,12 @@ async fn each_field_changes_alone() {
         ("limits", json!({ "per_minute": 3, "per_day": 7 })),
         ("limits", json!({ "per_minute": null, "per_day": null })),
     ] {
-        let answer = without_days(admin.patch(&path(&key), &json!({ field: value })).await);
+        let response = without_days(admin.patch(&path(&key), &json!({ field: value })).await);
 
-        assert!(answer["updated_at"].as_str() >= expected["updated_at"].as_str(), "{field}");
+        assert!(response["updated_at"].as_str() >= expected["updated_at"].as_str(), "{field}");
         expected[field] = value;
-        expected["updated_at"] = answer["updated_at"].clone();
-        assert_eq!(answer, expected, "{field}");
+        expected["updated_at"] = response["updated_at"].clone();
+        assert_eq!(response, expected, "{field}");
         assert_eq!(without_days(admin.get(&path(&key)).await), expected, "{field}");
     }
     app.stop().await;
@@ -58,7 +58,7 @@ async fn scope_and_channels_change_together() {
         (key["scope"].clone(), key["channels"].clone())
     };
 
-    // While the scope is all.
+    // The scope is `all`.
     for body in [
         json!({ "channels": ["ops"] }),
         json!({ "scope": "channels" }),
@@ -66,35 +66,35 @@ async fn scope_and_channels_change_together() {
         json!({ "scope": "channels", "channels": null }),
         json!({ "scope": "all", "channels": ["ops"] }),
     ] {
-        assert_eq!(change(body.clone()).await.expect(400).places(), ["/channels"], "{body}");
+        assert_eq!(change(body.clone()).await.expect(400).pointers(), ["/channels"], "{body}");
         assert_eq!(state().await, (json!("all"), json!([])), "{body}");
     }
-    let _ = change(json!({ "scope": "channels", "channels": ["ops", "news", "ops"] })).await.expect(200);
+    change(json!({ "scope": "channels", "channels": ["ops", "news", "ops"] })).await.expect(200);
     assert_eq!(state().await, (json!("channels"), json!(["news", "ops"])));
 
-    // While it is channels.
+    // The scope is `channels`.
     for body in [json!({ "channels": [] }), json!({ "channels": null }), json!({ "scope": "all", "channels": ["ops"] })]
     {
-        assert_eq!(change(body.clone()).await.expect(400).places(), ["/channels"], "{body}");
+        assert_eq!(change(body.clone()).await.expect(400).pointers(), ["/channels"], "{body}");
         assert_eq!(state().await, (json!("channels"), json!(["news", "ops"])), "{body}");
     }
-    assert_eq!(change(json!({ "channels": ["ops", "gone"] })).await.refusal(), (422, "unknown_channel".to_owned()));
-    let _ = change(json!({ "scope": "all" })).await.expect(200);
-    assert_eq!(state().await, (json!("all"), json!([])), "a change to all clears them");
-    let _ = change(json!({ "scope": "channels", "channels": ["news"] })).await.expect(200);
-    assert_eq!(state().await, (json!("channels"), json!(["news"])), "and they do not come back");
+    change(json!({ "channels": ["ops", "gone"] })).await.assert_problem(422, "unknown_channel");
+    change(json!({ "scope": "all" })).await.expect(200);
+    assert_eq!(state().await, (json!("all"), json!([])), "a change to scope all clears the channels");
+    change(json!({ "scope": "channels", "channels": ["news"] })).await.expect(200);
+    assert_eq!(state().await, (json!("channels"), json!(["news"])), "the cleared channels do not come back");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_with_mistakes_changes_nothing() {
+async fn an_invalid_change_changes_nothing() {
     let app = App::start().await;
     let admin = app.admin().await;
     let key = app.key().create().await;
     let before = admin.get(&path(&key)).await.expect(200).text;
 
     let past = Timestamp::now().plus_seconds(-1).to_string();
-    for (body, places) in [
+    for (body, pointers) in [
         (json!({ "name": "Good", "status": "paused" }), vec!["/status"]),
         (json!({ "name": null, "expires_at": past, "permissions": [] }), vec!["/name", "/permissions", "/expires_at"]),
         (json!({ "id": "01JD0000000000000000000000", "account": "globex" }), vec!["/account", "/id"]),
@@ -103,78 +103,84 @@ async fn a_change_with_mistakes_changes_nothing() {
         (json!({ "status": null, "scope": null, "limits": null }), vec!["/scope", "/status", "/limits"]),
         (json!(["name"]), vec![""]),
     ] {
-        assert_eq!(admin.patch(&path(&key), &body).await.expect(400).places(), places, "{body}");
+        assert_eq!(admin.patch(&path(&key), &body).await.expect(400).pointers(), pointers, "{body}");
         assert_eq!(admin.get(&path(&key)).await.expect(200).text, before, "{body}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_an_admin_changes_a_key_and_only_one_that_exists() {
+async fn only_an_admin_can_change_a_key_and_it_must_exist() {
     let app = App::start().await;
     let key = app.key().create().await;
     let rename = json!({ "name": "Mine" });
 
-    let member = app.person("member@acme").await;
-    assert_eq!(member.patch(&path(&key), &rename).await.refusal(), (403, "admin_required".to_owned()));
+    let member = app.user("member@acme").await;
+    member.patch(&path(&key), &rename).await.assert_problem(403, "admin_required");
     let admin = app.admin().await;
     for id in ["01JD0000000000000000000000", "x"] {
-        let answer = admin.patch(&format!("/keys/{id}"), &rename).await;
-        assert_eq!(answer.refusal(), (404, "not_found".to_owned()));
+        let response = admin.patch(&format!("/keys/{id}"), &rename).await;
+        response.assert_problem(404, "not_found");
     }
     assert_eq!(admin.get(&path(&key)).await.json()["name"], "Webshop");
     app.stop().await;
 }
 
+/// Asserts the status and the problem code of both responses; a 202 has no code.
+#[track_caller]
+fn assert_both(responses: &[Response; 2], status: u16, code: &str) {
+    for response in responses {
+        response.assert_problem(status, code);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_request_is_judged_by_the_new_state() {
+async fn the_next_request_is_evaluated_with_the_new_state() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
     let key = app.key().channels(&["ops", "news"]).create().await;
     let change = async |body: Value| {
-        let _ = admin.patch(&path(&key), &body).await.expect(200);
+        admin.patch(&path(&key), &body).await.expect(200);
     };
-    // Both forms of sending, since one is decided by the authorizer and the other by the handler.
+    // On both routes, since the authorizer evaluates the one and the handler the other.
     let sends = async |channel: &str| {
         let body = json!({ "title": "Hello", "target": { "channels": [channel] } });
-        let answers = [key.push_to(channel, &json!({ "title": "Hello" })).await, key.push(&body).await];
-        answers.map(|answer| answer.refusal())
+        [key.push_to(channel, &json!({ "title": "Hello" })).await, key.push(&body).await]
     };
-    let both = |status: u16, code: &str| [(status, code.to_owned()), (status, code.to_owned())];
 
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
     change(json!({ "status": "inactive" })).await;
-    assert_eq!(sends("news").await, both(403, "key_inactive"));
+    assert_both(&sends("news").await, 403, "key_inactive");
     change(json!({ "status": "active" })).await;
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
 
     change(json!({ "channels": ["ops"] })).await;
-    assert_eq!(sends("news").await, both(403, "scope_violation"));
-    assert_eq!(sends("ops").await, both(202, ""));
+    assert_both(&sends("news").await, 403, "scope_violation");
+    assert_both(&sends("ops").await, 202, "");
     change(json!({ "scope": "all" })).await;
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
 
     change(json!({ "permissions": ["Subscriptions/Write"] })).await;
-    assert_eq!(sends("news").await, both(403, "permission_denied"));
+    assert_both(&sends("news").await, 403, "permission_denied");
     change(json!({ "permissions": ["PushNotifications/Send"] })).await;
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
 
     key.expire().await;
-    assert_eq!(sends("news").await, both(403, "key_expired"));
+    assert_both(&sends("news").await, 403, "key_expired");
     change(json!({ "expires_at": "2999-01-01T00:00:00Z" })).await;
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
     key.expire().await;
     change(json!({ "expires_at": null })).await;
-    assert_eq!(sends("news").await, both(202, ""));
+    assert_both(&sends("news").await, 202, "");
 
     let sent = app.admin().await.get("/pushes").await.expect(200).json()["pushes"].as_array().map(Vec::len);
-    assert_eq!(sent, Some(14), "what was refused sent nothing");
+    assert_eq!(sent, Some(14), "a denied request sends nothing");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_goes_on_being_counted_across_changes() {
+async fn usage_is_counted_across_changes() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
@@ -191,8 +197,8 @@ async fn usage_goes_on_being_counted_across_changes() {
     for change in changes {
         let sent = key.push(&json!({ "title": "Counted" })).await;
         uses += u64::from(sent.status == 202);
-        let answer = admin.patch(&path(&key), &change).await.expect(200).json();
-        assert_eq!(answer["usage"]["total"], uses, "{change}");
+        let response = admin.patch(&path(&key), &change).await.expect(200).json();
+        assert_eq!(response["usage"]["total"], uses, "{change}");
     }
 
     let key = admin.get(&path(&key)).await.expect(200).json();
@@ -204,7 +210,7 @@ async fn usage_goes_on_being_counted_across_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_changes_at_once_both_hold() {
+async fn two_concurrent_changes_are_both_applied() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
@@ -220,9 +226,9 @@ async fn two_changes_at_once_both_hold() {
         let after = admin.get(&path).await.expect(200).json();
         assert_eq!((&after["name"], &after["channels"]), (&json!(name), &json!(channels)));
     }
-    // The channel that was left last is named by no key, and the other by this one.
-    let _ = admin.delete("/channels/ops").await.expect(204);
-    assert_eq!(admin.delete("/channels/news").await.refusal(), (409, "channel_in_use".to_owned()));
+    // The key count of both channels is right.
+    admin.delete("/channels/ops").await.expect(204);
+    admin.delete("/channels/news").await.assert_problem(409, "channel_in_use");
     app.stop().await;
 }
 
@@ -239,9 +245,9 @@ async fn a_key_can_swap_all_its_50_channels_for_50_others() {
     let changed = admin.patch(&format!("/keys/{}", key.id), &json!({ "channels": new })).await.expect(200).json();
 
     assert_eq!(changed["channels"], json!(new));
-    assert_eq!(key.push_to("c00", &json!({ "title": "Old" })).await.refusal(), (403, "scope_violation".to_owned()));
-    let _ = key.push_to("c99", &json!({ "title": "New" })).await.expect(202);
-    let _ = admin.delete("/channels/c00").await.expect(204);
-    assert_eq!(admin.delete("/channels/c99").await.refusal(), (409, "channel_in_use".to_owned()));
+    key.push_to("c00", &json!({ "title": "Old" })).await.assert_problem(403, "scope_violation");
+    key.push_to("c99", &json!({ "title": "New" })).await.expect(202);
+    admin.delete("/channels/c00").await.expect(204);
+    admin.delete("/channels/c99").await.assert_problem(409, "channel_in_use");
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The table of every documented answer with the number of times that the suite saw it; it fails if one was never seen.
+//! Prints every documented response with the number of times that the suite saw it, and fails if one was never seen.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -10,13 +10,13 @@ fn main() -> ExitCode {
     let Coverage { rows, faults, unreachable } = coverage();
     let mut out = io::stdout().lock();
     let all: u64 = rows.iter().map(|(_, times)| times).sum();
-    for (answer, times) in &rows {
-        let _ = writeln!(out, "{times:>7}  {answer}");
+    for (response, times) in &rows {
+        let _ = writeln!(out, "{times:>7}  {response}");
     }
-    let routes: BTreeSet<String> = rows.iter().map(|(answer, _)| route(answer)).collect();
+    let routes: BTreeSet<String> = rows.iter().map(|(response, _)| route(response)).collect();
     let _ = writeln!(
         out,
-        "{} routes, {} answers by status and code, {unreachable} of them out of a test's reach; {all} answers seen",
+        "{} routes, {} responses by status and code, {unreachable} of them not testable; {all} responses seen",
         routes.len(),
         rows.len(),
     );
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The method and the path.
-fn route(answer: &str) -> String {
-    answer.split(' ').take_while(|word| word.parse::<u16>().is_err()).collect::<Vec<_>>().join(" ")
+/// The method and the path of a response's name.
+fn route(response: &str) -> String {
+    response.split(' ').take_while(|part| part.parse::<u16>().is_err()).collect::<Vec<_>>().join(" ")
 }

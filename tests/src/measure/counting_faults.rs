@@ -1,5 +1,5 @@
-//! One request in ten never reaches the store and one answer in ten is lost after its write was applied: what is counted
-//! is what was let through, but for calls that were given up without an answer.
+//! One request in ten is lost, and one response in ten after its write was applied: the counter equals the allowed calls, up
+//! to calls that ended without a response.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,101 +14,101 @@ use shared::permission::Permission;
 use shared::store::{Error, Verdict};
 use shared::time::Timestamp;
 
-use super::say;
-use crate::embedded_dynamodb::Engine;
-use crate::fault_proxy::{Fate, Proxy, Signature};
+use super::print::print_line;
+use crate::embedded_dynamodb::EmbeddedDynamoDb;
+use crate::fault_proxy::{Fault, FaultProxy, Signature};
 
-/// As many Lambda environments, each with one request at a time.
+/// The number of Lambda environments, each with one request at a time.
 const ENVIRONMENTS: usize = 32;
 
-/// So many calls on one key twice: with any losses, and with at most two in a row per request.
+/// Measures this many calls with one key, twice: with any losses, and with at most two in a row per request.
 pub async fn run(calls: usize) {
-    let Tally { authorised, counted, unavailable } = measure(calls, None).await;
-    assert!((authorised..=authorised + unavailable).contains(&counted), "what is counted has no excuse");
-    assert_eq!(authorised + unavailable, calls);
+    let Tally { authorized, counted, unavailable } = measure(calls, None).await;
+    assert!((authorized..=authorized + unavailable).contains(&counted), "more was counted than the calls explain");
+    assert_eq!(authorized + unavailable, calls);
 
-    let Tally { authorised, counted, unavailable } = measure(calls, Some(2)).await;
-    assert_eq!((authorised, counted, unavailable), (calls, calls, 0), "two losses in a row are overcome");
+    let Tally { authorized, counted, unavailable } = measure(calls, Some(2)).await;
+    assert_eq!((authorized, counted, unavailable), (calls, calls, 0), "the store survives two losses in a row");
 }
 
 struct Tally {
-    authorised: usize,
+    authorized: usize,
     counted: usize,
     unavailable: usize,
 }
 
-async fn measure(calls: usize, most_in_a_row: Option<u32>) -> Tally {
+async fn measure(calls: usize, max_in_a_row: Option<u32>) -> Tally {
     let started = Instant::now();
-    let engine = Engine::start().await;
-    let (key, secret) = engine.add_key(&Engine::store(engine.url()), |_| {}).await;
-    let losses = Arc::new(Losses { most_in_a_row, ..Losses::default() });
+    let database = EmbeddedDynamoDb::start().await;
+    let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()), |_| {}).await;
+    let losses = Arc::new(Losses { max_in_a_row, ..Losses::default() });
     let decide = Arc::clone(&losses);
-    let proxy = Proxy::start(engine.url(), false, move |request| decide.fate(request)).await;
+    let proxy = FaultProxy::start(database.url(), false, move |request| decide.choose(request)).await;
     let (left, url, secret) = (Arc::new(AtomicUsize::new(calls)), proxy.url(), Arc::new(secret));
     let environments = (0..ENVIRONMENTS).map(|_| {
-        let (left, store, secret) = (Arc::clone(&left), Engine::store(&url), Arc::clone(&secret));
+        let (left, store, secret) = (Arc::clone(&left), EmbeddedDynamoDb::store(&url), Arc::clone(&secret));
         tokio::spawn(async move {
-            let (mut authorised, mut unavailable) = (0, 0);
+            let (mut authorized, mut unavailable) = (0, 0);
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
                 let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
                 match store.authorize(&secret, &ask, Timestamp::now()).await {
-                    Ok(Verdict::Through(_)) => authorised += 1,
+                    Ok(Verdict::Through(_)) => authorized += 1,
                     Err(Error::Ambiguous(_)) => unavailable += 1,
                     other => panic!("an active key without limits: {other:?}"),
                 }
             }
-            (authorised, unavailable)
+            (authorized, unavailable)
         })
     });
-    let ends = join_all(environments).await;
-    let ends = ends.into_iter().map(|end| end.expect("an environment"));
-    let (authorised, unavailable) = ends.fold((0, 0), |sum, end| (sum.0 + end.0, sum.1 + end.1));
-    let counted = engine.counted(&key).await;
-    let (requests, answers) = (losses.requests.load(Ordering::Relaxed), losses.answers.load(Ordering::Relaxed));
+    let results = join_all(environments).await;
+    let results = results.into_iter().map(|result| result.expect("an environment"));
+    let (authorized, unavailable) = results.fold((0, 0), |sum, result| (sum.0 + result.0, sum.1 + result.1));
+    let counted = database.counted(&key).await;
+    let (requests, responses) = (losses.requests.load(Ordering::Relaxed), losses.responses.load(Ordering::Relaxed));
 
-    let bound = most_in_a_row.map_or("any losses".to_owned(), |most| format!("at most {most} losses in a row"));
-    say(&format!(
-        "lost-answers: {calls} calls from {ENVIRONMENTS} environments, {bound}: {requests} requests and {answers} \
-         answers lost, {authorised} authorised, {counted} counted, difference {}, {unavailable} with 503, {} s",
-        counted.abs_diff(authorised),
+    let bound = max_in_a_row.map_or("any losses".to_owned(), |max| format!("at most {max} losses in a row"));
+    print_line(&format!(
+        "counting-faults: {calls} calls from {ENVIRONMENTS} environments, {bound}: {requests} requests and {responses} \
+         responses lost, {authorized} authorized, {counted} counted, difference {}, {unavailable} with 503, {} s",
+        counted.abs_diff(authorized),
         started.elapsed().as_secs()
     ));
-    // About a tenth each: without losses there was nothing to overcome.
-    assert!(requests.min(answers) > calls / 20, "too little was lost");
-    Tally { authorised, counted, unavailable }
+    // About a tenth of each must be lost, or the measurement shows nothing.
+    assert!(requests.min(responses) > calls / 20, "too few losses");
+    Tally { authorized, counted, unavailable }
 }
 
-/// What is lost, by chance.
+/// The random losses.
 #[derive(Default)]
 struct Losses {
-    most_in_a_row: Option<u32>,
+    max_in_a_row: Option<u32>,
     in_a_row: Mutex<HashMap<Signature, u32>>,
     requests: AtomicUsize,
-    answers: AtomicUsize,
+    responses: AtomicUsize,
 }
 
 impl Losses {
-    fn fate(&self, request: &Value) -> Fate {
-        let Some(signature) = Signature::of(request) else { return Fate::Pass };
+    fn choose(&self, request: &Value) -> Fault {
+        let Some(signature) = Signature::of(request) else { return Fault::None };
         let mut all = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
         let in_a_row = all.entry(signature).or_default();
-        let fate = match rand::rng().random_range(0..10) {
-            _ if Some(*in_a_row) == self.most_in_a_row => Fate::Pass,
-            0 => Fate::LoseRequest,
-            1 => Fate::LoseAnswer,
-            _ => Fate::Pass,
+        let fault = match rand::rng().random_range(0..10) {
+            _ if Some(*in_a_row) == self.max_in_a_row => Fault::None,
+            0 => Fault::LoseRequest,
+            1 => Fault::LoseResponse,
+            _ => Fault::None,
         };
-        let lost = match fate {
-            // A conflict is an answer, and so is a refusal.
-            Fate::Pass | Fate::Conflict | Fate::Refuse => {
+        let lost = match fault {
+            // A conflict and a failed condition are responses.
+            Fault::None | Fault::Conflict | Fault::ConditionFailed => {
                 *in_a_row = 0;
-                return fate;
+                return fault;
             }
-            Fate::LoseRequest => &self.requests,
-            Fate::LoseAnswer => &self.answers,
+            Fault::LoseRequest => &self.requests,
+            Fault::LoseResponse => &self.responses,
         };
         lost.fetch_add(1, Ordering::Relaxed);
         *in_a_row += 1;
-        fate
+        fault
     }
 }

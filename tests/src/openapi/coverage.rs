@@ -1,5 +1,4 @@
-//! How often each documented answer was seen while the suite ran, and which of the documented headers and fields, kept to
-//! be compared with what the contract promises.
+//! The coverage of `docs/openapi.yaml`: how many times the suite saw each documented response, header and field.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,24 +6,24 @@ use std::path::Path;
 use serde_json::{Value, json};
 use shared::random;
 
+use super::document::{DOCUMENT, Place, codes, elsewhere, operations};
 use super::parts::{self, Parts};
 use super::validate::Seen;
-use super::{DOCUMENT, Place, codes, elsewhere, operations};
 
-/// Where each run of the product leaves what it answered, in a file of its own.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/answers");
+/// The folder where each app writes its responses to a file of its own.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/responses");
 
-/// What was answered, each with the number of times.
+/// The number of occurrences of each response.
 pub(crate) type Counts = BTreeMap<Seen, u64>;
 
-/// The same by its name alone: that of an answer, or of a part of one.
+/// The number of occurrences by the name of a response or of a part.
 type Times = BTreeMap<String, u64>;
 
-/// Keeps these answers and their parts.
-pub(crate) fn keep(answers: &Counts) {
+/// Records these responses and their parts.
+pub(crate) fn record(responses: &Counts) {
     let mut times = Times::new();
-    for (Seen { answer, parts }, seen) in answers {
-        for name in parts.iter().chain([answer]) {
+    for (Seen { response, parts }, seen) in responses {
+        for name in parts.iter().chain([response]) {
             *times.entry(name.clone()).or_default() += seen;
         }
     }
@@ -33,113 +32,113 @@ pub(crate) fn keep(answers: &Counts) {
     std::fs::write(file, json!(times).to_string()).expect("a file");
 }
 
-/// A table of every documented answer with the number of times that the suite saw it, and what is wrong with that.
+/// Every documented response with its number of occurrences, and the faults of the coverage.
 pub struct Coverage {
-    /// The answers, in the order of the contract.
+    /// The responses, in the order of the document.
     pub rows: Vec<(String, u64)>,
-    /// Documented and never seen, or said to be out of a test's reach and seen.
+    /// A response that is documented and never seen, or listed in `x-not-tested` and seen.
     pub faults: Vec<String>,
-    /// How many answers no test can produce.
+    /// The number of responses that no test can produce.
     pub unreachable: usize,
 }
 
-/// Compares what the runs left with the contract.
+/// Compares the recorded responses with the document.
 pub fn coverage() -> Coverage {
     let mut seen = Times::new();
     let files = std::fs::read_dir(FOLDER).unwrap_or_else(|e| panic!("run the suite first: {FOLDER}: {e}"));
     for file in files {
         let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
-        for (answer, times) in serde_json::from_str::<Times>(&text).expect("counts") {
-            *seen.entry(answer).or_default() += times;
+        for (response, times) in serde_json::from_str::<Times>(&text).expect("counts") {
+            *seen.entry(response).or_default() += times;
         }
     }
-    let (answers, not_tested) = (documented(), not_tested());
-    let mut coverage = compare(&answers, &not_tested, &seen);
+    let (responses, not_tested) = (documented_responses(), not_tested());
+    let mut coverage = compare(&responses, &not_tested, &seen);
     let parts: Vec<String> = documented_parts(&not_tested).into_iter().collect();
     coverage.faults.extend(compare(&parts, &parts_not_tested(), &seen).faults);
     coverage
 }
 
-fn compare(documented: &[String], not_tested: &BTreeSet<String>, seen: &Times) -> Coverage {
+fn compare(documented_responses: &[String], not_tested: &BTreeSet<String>, seen: &Times) -> Coverage {
     let mut coverage = Coverage { rows: Vec::new(), faults: Vec::new(), unreachable: 0 };
-    for answer in documented {
-        let times = seen.get(answer).copied().unwrap_or_default();
-        match (not_tested.contains(answer), times) {
-            (false, 0) => coverage.faults.push(format!("{answer}: documented, and no test produces it")),
+    for response in documented_responses {
+        let times = seen.get(response).copied().unwrap_or_default();
+        match (not_tested.contains(response), times) {
+            (false, 0) => coverage.faults.push(format!("{response}: documented, and no test produces it")),
             (true, 0) => coverage.unreachable += 1,
-            (true, _) => coverage.faults.push(format!("{answer}: in x-not-tested, and seen {times} times")),
+            (true, _) => coverage.faults.push(format!("{response}: in x-not-tested, and seen {times} times")),
             (false, _) => {}
         }
-        coverage.rows.push((answer.clone(), times));
+        coverage.rows.push((response.clone(), times));
     }
-    let unknown = not_tested.iter().filter(|answer| !documented.contains(answer));
-    coverage.faults.extend(unknown.map(|answer| format!("{answer}: in x-not-tested, and not documented")));
+    let unknown = not_tested.iter().filter(|response| !documented_responses.contains(response));
+    coverage.faults.extend(unknown.map(|response| format!("{response}: in x-not-tested, and not documented")));
     coverage
 }
 
-/// Every answer that the contract promises, named as `judge` names what was seen.
-fn documented() -> Vec<String> {
-    let mut answers = Vec::new();
+/// The names of every documented response, as `validate_response` names what it saw.
+fn documented_responses() -> Vec<String> {
+    let mut responses = Vec::new();
     for operation in operations() {
-        for (status, codes) in operation.answers() {
-            add(&mut answers, &format!("{} {status}", operation.name()), &codes);
+        for (status, codes) in operation.responses() {
+            add(&mut responses, &format!("{} {status}", operation.name()), &codes);
         }
     }
     let elsewhere = elsewhere();
     for status in elsewhere.names() {
-        add(&mut answers, &format!("elsewhere {status}"), &codes(&elsewhere.child(status).expect("a response")));
+        add(&mut responses, &format!("elsewhere {status}"), &codes(&elsewhere.child(status).expect("a response")));
     }
-    answers
+    responses
 }
 
-fn add(answers: &mut Vec<String>, route: &str, codes: &[&str]) {
+fn add(responses: &mut Vec<String>, route: &str, codes: &[&str]) {
     match codes {
-        [] => answers.push(route.to_owned()),
-        codes => answers.extend(codes.iter().map(|code| format!("{route} {code}"))),
+        [] => responses.push(route.to_owned()),
+        codes => responses.extend(codes.iter().map(|code| format!("{route} {code}"))),
     }
 }
 
-/// Every header and field of what the contract promises, but for responses of which all is out of a test's reach.
+/// Every documented header and field, without responses whose every code is in `x-not-tested`.
 fn documented_parts(not_tested: &BTreeSet<String>) -> Parts {
     let mut parts = Parts::new();
-    let mut promise = |route: String, response: &Place| {
-        let mut answers = Vec::new();
-        add(&mut answers, &route, &codes(response));
-        if answers.iter().any(|answer| !not_tested.contains(answer)) {
-            parts.extend(parts::promised(response, &route));
+    let mut add_parts = |route: String, documented: &Place| {
+        let mut responses = Vec::new();
+        add(&mut responses, &route, &codes(documented));
+        if responses.iter().any(|response| !not_tested.contains(response)) {
+            parts.extend(parts::documented_parts(documented, &route));
         }
     };
     for operation in operations() {
         let responses = operation.place.child("responses").expect("responses");
         for status in responses.names() {
-            promise(format!("{} {status}", operation.name()), &responses.child(status).expect("a response"));
+            add_parts(format!("{} {status}", operation.name()), &responses.child(status).expect("a response"));
         }
     }
     let elsewhere = elsewhere();
     for status in elsewhere.names() {
-        promise(format!("elsewhere {status}"), &elsewhere.child(status).expect("a response"));
+        add_parts(format!("elsewhere {status}"), &elsewhere.child(status).expect("a response"));
     }
     parts
 }
 
-/// The rows of what the contract says to be out of a test's reach.
+/// The rows of `x-not-tested`: what no test can produce.
 fn rows_not_tested() -> &'static [Value] {
-    let rows = DOCUMENT["x-not-tested"].as_array().expect("what is not tested");
+    let rows = DOCUMENT["x-not-tested"].as_array().expect("x-not-tested");
     for row in rows {
         assert!(row["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "a reason: {row}");
     }
     rows
 }
 
-/// The headers and fields among it.
+/// The headers and fields in `x-not-tested`.
 fn parts_not_tested() -> BTreeSet<String> {
     let parts = rows_not_tested().iter().filter_map(|row| row["parts"].as_array()).flatten();
     parts.map(|part| part.as_str().expect("a part").to_owned()).collect()
 }
 
-/// The answers among it: a status and codes, on the operations that are named, or wherever they are answered.
+/// The responses in `x-not-tested`: a status and codes, of the listed operations or wherever they are documented.
 fn not_tested() -> BTreeSet<String> {
-    let mut answers = BTreeSet::new();
+    let mut responses = BTreeSet::new();
     for row in rows_not_tested() {
         let status = row["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
         let everywhere = row["operations"] == "all";
@@ -147,17 +146,17 @@ fn not_tested() -> BTreeSet<String> {
             for operation in operations() {
                 let id = &operation.place.value["operationId"];
                 let named = row["operations"].as_array().is_some_and(|ids| ids.contains(id));
-                if named || everywhere && operation.refuses(status, code) {
-                    answers.insert(format!("{} {status} {code}", operation.name()));
+                if named || everywhere && operation.documents(status, code) {
+                    responses.insert(format!("{} {status} {code}", operation.name()));
                 }
             }
             let elsewhere = elsewhere().child(&status.to_string());
-            if everywhere && elsewhere.is_some_and(|response| codes(&response).contains(&code)) {
-                answers.insert(format!("elsewhere {status} {code}"));
+            if everywhere && elsewhere.is_some_and(|documented| codes(&documented).contains(&code)) {
+                responses.insert(format!("elsewhere {status} {code}"));
             }
         }
     }
-    answers
+    responses
 }
 
 #[cfg(test)]
@@ -165,13 +164,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_test_produces_is_a_fault_and_so_is_what_none_should_have_produced() {
-        let text = |answers: &[&str]| -> Vec<String> { answers.iter().map(ToString::to_string).collect() };
-        let documented = text(&["GET /a 200", "GET /a 404 not_found", "GET /a 403 blocked", "GET /a 429 throttled"]);
+    fn an_untested_response_is_a_fault_and_so_is_a_tested_one_in_x_not_tested() {
+        let text = |responses: &[&str]| -> Vec<String> { responses.iter().map(ToString::to_string).collect() };
+        let documented_responses =
+            text(&["GET /a 200", "GET /a 404 not_found", "GET /a 403 blocked", "GET /a 429 throttled"]);
         let not_tested = text(&["GET /a 403 blocked", "GET /a 429 throttled", "GET /b 200"]).into_iter().collect();
         let seen = Times::from([("GET /a 200".to_owned(), 7), ("GET /a 403 blocked".to_owned(), 1)]);
 
-        let coverage = compare(&documented, &not_tested, &seen);
+        let coverage = compare(&documented_responses, &not_tested, &seen);
 
         assert_eq!(
             coverage.faults,
@@ -185,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn each_documented_answer_is_named_once() {
-        let documented = documented();
-        let distinct: BTreeSet<&String> = documented.iter().collect();
-        assert_eq!(distinct.len(), documented.len());
-        assert!(documented.contains(&"GET /keys/{id} 404 not_found".to_owned()));
+    fn each_documented_response_has_one_name() {
+        let documented_responses = documented_responses();
+        let distinct: BTreeSet<&String> = documented_responses.iter().collect();
+        assert_eq!(distinct.len(), documented_responses.len());
+        assert!(documented_responses.contains(&"GET /keys/{id} 404 not_found".to_owned()));
     }
 
     #[test]
-    fn what_is_out_of_reach_promises_no_parts() {
+    fn a_response_in_x_not_tested_has_no_parts() {
         let parts = documented_parts(&not_tested());
         for part in
             ["NotFound header Vary", "GET /keys 200 header Vary", "Problem field errors", "Mistake field pointer"]

@@ -1,4 +1,4 @@
-//! Every example of the contract is what its schema describes, and every sentence of a refusal is the one that is answered.
+//! The examples of `docs/openapi.yaml`: each is valid by its schema, and each problem has the detail that the API sends.
 
 use serde_json::Value;
 use shared::channel::{ChannelId, Channels, Slug, Slugs};
@@ -8,13 +8,13 @@ use shared::permission::Permission;
 use shared::problem::Problem;
 use shared::scope::{self, Scope};
 
-use super::validate::mistakes;
-use super::{DOCUMENT, Place};
+use super::document::{DOCUMENT, Place};
+use super::validate::schema_errors;
 
-/// The gateway's own sentences stand there.
+/// The template, which holds the details of the gateway responses.
 const TEMPLATE: &str = include_str!("../../../infra/template.yaml");
 
-/// Every example below this place, with the pointer of its schema: of a body, a parameter or a header.
+/// Collects every example below this value with the pointer of its schema: of a body, a parameter or a header.
 fn examples(place: &Place, found: &mut Vec<(String, Place)>) {
     if let Some(schema) = place.child("schema").filter(|schema| schema.value.is_object()) {
         let several = place.child("examples");
@@ -26,7 +26,7 @@ fn examples(place: &Place, found: &mut Vec<(String, Place)>) {
         _ => place.names().map(str::to_owned).collect(),
     };
     for name in inner.iter().filter(|name| *name != "$ref") {
-        // What is referred to is found where it stands.
+        // A referenced value is visited at its own pointer.
         let pointer = format!("{}/{}", place.pointer, name.replace('~', "~0").replace('/', "~1"));
         if let Some(value) = DOCUMENT.pointer(&pointer).filter(|value| value["$ref"].is_null()) {
             examples(&Place { pointer, value }, found);
@@ -45,7 +45,7 @@ fn every_example_is_valid_by_its_schema() {
     }
     let wrong: Vec<String> = found
         .iter()
-        .filter_map(|(schema, example)| Some(format!("{}: {}", example.pointer, mistakes(schema, example.value)?)))
+        .filter_map(|(schema, example)| Some(format!("{}: {}", example.pointer, schema_errors(schema, example.value)?)))
         .collect();
     assert_eq!(wrong, [""; 0]);
 }
@@ -54,14 +54,14 @@ fn slug(text: &str) -> Slug {
     Slug::try_from(text.to_owned()).expect("a slug")
 }
 
-/// What the functions refuse with, as the examples tell it.
+/// The problems of the functions, with the values of the examples.
 fn problems() -> Vec<Problem> {
     let name = |text: &str| KeyName::stored(text.to_owned());
-    let mistake = || Mistake { pointer: "/title".to_owned(), detail: "is required".to_owned() };
+    let error = || Mistake { pointer: "/title".to_owned(), detail: "is required".to_owned() };
     let scope = Scope::Channels(Channels::from([(slug("ops"), ChannelId::stored(String::new()))]));
-    let outside = scope::decide(&scope, Some(&Slugs::from([slug("news")]))).expect_err("it is outside");
+    let outside = scope::decide(&scope, Some(&Slugs::from([slug("news")]))).expect_err("an out-of-scope error");
     vec![
-        Problem::InvalidBody(vec![mistake(), mistake()]),
+        Problem::InvalidBody(vec![error(), error()]),
         Problem::NoAccount,
         Problem::AdminRequired,
         Problem::KeyInactive,
@@ -86,19 +86,18 @@ fn problems() -> Vec<Problem> {
 }
 
 #[test]
-fn an_example_of_a_refusal_says_what_is_answered() {
+fn the_example_of_a_problem_has_the_detail_that_the_api_sends() {
     let examples = DOCUMENT["components"]["examples"].as_object().expect("examples");
-    let answered = problems();
+    let sent = problems();
     for (name, example) in examples.iter().filter(|(_, example)| !example["value"]["code"].is_null()) {
         let example = &example["value"];
-        let (code, detail) =
-            (example["code"].as_str().expect("a code"), example["detail"].as_str().expect("a sentence"));
+        let (code, detail) = (example["code"].as_str().expect("a code"), example["detail"].as_str().expect("a detail"));
         let by_gateway = TEMPLATE.contains(&format!(r#""code":"{code}","detail":"{detail}""#));
-        let by_function = answered.iter().any(|it| it.row().code == code && it.detail() == detail);
-        // The sentence of a parameter is that of its route.
+        let by_function = sent.iter().any(|it| it.row().code == code && it.detail() == detail);
+        // The detail of an invalid parameter depends on the route.
         assert!(by_gateway || by_function || code == "invalid_parameter", "{name}: {detail}");
     }
-    for problem in &answered {
+    for problem in &sent {
         let code = problem.row().code;
         assert_eq!(examples[code]["value"]["detail"], problem.detail(), "{code}");
     }

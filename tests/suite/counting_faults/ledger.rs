@@ -1,182 +1,182 @@
-//! What became of each call, as the wire saw it, and what must never be.
+//! The ledger: the outcome of each call as the fault proxy saw it, and the violations of the guarantees.
 
 use shared::store::{Error, Verdict};
-use tests::fault_proxy::Sent;
+use tests::fault_proxy::SentRequest;
 
-use super::simulator::Losses;
+use super::scenario::Losses;
 
-/// A broken promise.
+/// A broken guarantee.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Violation {
-    /// A request was let through that was not counted.
+    /// A request was allowed and not counted.
     Uncounted,
     /// A request was counted twice.
     CountedTwice,
-    /// A request was counted, the store answered it after that, and it was not let through.
-    NotRecognised,
-    /// A request was let through although the key was off from before it began until its end.
-    BeganDisabled,
-    /// A request failed although it lost no more than two attempts in a row.
+    /// A request was counted, a later response arrived, and it was not allowed.
+    NotRecognized,
+    /// A request was allowed although the key was disabled from before its start until its end.
+    AllowedWhileDisabled,
+    /// A request failed although at most two attempts in a row were lost.
     GaveUp,
-    /// The key's counter is outside of what the calls allow.
+    /// The key's counter does not match the calls.
     Drift {
-        authorised: usize,
+        authorized: usize,
         counted: usize,
-        /// Calls that were not let through although one of their attempts was never answered.
-        excused: usize,
+        /// The calls that were not allowed and had an attempt without a response: each may have been counted.
+        ambiguous: usize,
     },
 }
 
 /// How a call ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
-    /// Let through.
-    Authorised,
-    /// Refused, or over a limit.
-    Refused,
-    /// Not decided: 503.
+    /// Allowed.
+    Authorized,
+    /// Denied, or over a rate limit.
+    Denied,
+    /// Undecided: a 503.
     Failed,
-    /// Nobody waits for it any more.
-    CutOff,
+    /// Canceled: the client is gone.
+    Canceled,
 }
 
-/// Whether a call's write was applied.
+/// The state of a call's write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Landed {
-    No,
-    /// It was, and no answer has come since.
-    Unseen,
-    /// It was, and an answer came after that: the call must be let through.
-    Answered,
+enum WriteState {
+    Unapplied,
+    /// Applied, and no response has arrived since.
+    Unconfirmed,
+    /// Applied, and a response has arrived since: the call must be allowed.
+    Confirmed,
 }
 
 /// One call.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) end: Option<End>,
-    /// Whether the key was active at some moment since it began.
+    /// Whether the key was active at any time since the start.
     pub(super) was_active: bool,
     pub(super) lost_in_a_row: u32,
     unanswered: u32,
-    landed: Landed,
+    write: WriteState,
     seen: Seen,
 }
 
 impl Call {
-    /// A call that begins while the key is active, or is not.
-    pub(super) fn begun(active: bool) -> Self {
+    /// A call that starts while the key is active or inactive.
+    pub(super) fn started(active: bool) -> Self {
         let seen = Seen::default();
-        Self { end: None, was_active: active, lost_in_a_row: 0, unanswered: 0, landed: Landed::No, seen }
+        Self { end: None, was_active: active, lost_in_a_row: 0, unanswered: 0, write: WriteState::Unapplied, seen }
     }
 
-    /// An attempt arrived.
-    pub(super) fn applied(&mut self, sent: &Sent, status: u16) -> Result<(), Violation> {
+    /// Records that an attempt was applied, with the status of its response.
+    pub(super) fn applied(&mut self, sent: &SentRequest, status: u16) -> Result<(), Violation> {
         if status != 200 {
             return Ok(());
         }
         self.seen.pruned += usize::from(prunes(sent));
-        self.seen.with_old_secret += usize::from(sent.request["ExpressionAttributeNames"]["#hash"] == "old_hash");
-        if self.landed != Landed::No {
+        self.seen.with_previous_secret += usize::from(sent.request["ExpressionAttributeNames"]["#hash"] == "old_hash");
+        if self.write != WriteState::Unapplied {
             return Err(Violation::CountedTwice);
         }
-        self.landed = Landed::Unseen;
+        self.write = WriteState::Unconfirmed;
         Ok(())
     }
 
-    /// The answer to an attempt is about to be seen.
-    pub(super) fn answered(&mut self, sent: &Sent, status: u16) {
+    /// Records that the response to an attempt arrives.
+    pub(super) fn answered(&mut self, sent: &SentRequest, status: u16) {
         self.lost_in_a_row = 0;
-        if self.landed == Landed::No {
-            self.seen.prune_refused += usize::from(prunes(sent));
+        if self.write == WriteState::Unapplied {
+            self.seen.prune_rejected += usize::from(prunes(sent));
         } else {
-            self.seen.recognised += usize::from(status != 200);
-            self.landed = Landed::Answered;
+            self.seen.recognized += usize::from(status != 200);
+            self.write = WriteState::Confirmed;
         }
     }
 
-    /// An attempt will never be answered.
+    /// Records that an attempt gets no response.
     pub(super) fn unanswered(&mut self) {
         self.lost_in_a_row += 1;
         self.unanswered += 1;
     }
 
-    /// It is decided.
+    /// Records the end of the call.
     pub(super) fn ended(&mut self, outcome: Result<Verdict, Error>, losses: Losses) -> Result<(), Violation> {
-        let through = matches!(outcome, Ok(Verdict::Through(_)));
+        let allowed = matches!(outcome, Ok(Verdict::Through(_)));
         let end = match outcome {
-            Ok(Verdict::Through(caller)) if caller.retry_after.is_none() => End::Authorised,
-            Ok(_) => End::Refused,
+            Ok(Verdict::Through(caller)) if caller.retry_after.is_none() => End::Authorized,
+            Ok(_) => End::Denied,
             Err(_) => End::Failed,
         };
         self.end = Some(end);
-        if through && !self.was_active {
-            return Err(Violation::BeganDisabled);
+        if allowed && !self.was_active {
+            return Err(Violation::AllowedWhileDisabled);
         }
         match end {
-            End::Authorised if self.landed == Landed::No => Err(Violation::Uncounted),
-            End::Refused | End::Failed if self.landed == Landed::Answered => Err(Violation::NotRecognised),
+            End::Authorized if self.write == WriteState::Unapplied => Err(Violation::Uncounted),
+            End::Denied | End::Failed if self.write == WriteState::Confirmed => Err(Violation::NotRecognized),
             End::Failed if losses == Losses::TwoInARow => Err(Violation::GaveUp),
             _ => Ok(()),
         }
     }
 
-    /// Whether it may have been counted although it was not let through.
-    fn excused(&self) -> bool {
-        self.end != Some(End::Authorised) && self.unanswered > 0
+    /// Whether the call may have been counted although it was not allowed.
+    fn ambiguous(&self) -> bool {
+        self.end != Some(End::Authorized) && self.unanswered > 0
     }
 }
 
-fn prunes(sent: &Sent) -> bool {
+fn prunes(sent: &SentRequest) -> bool {
     sent.request["ExpressionAttributeNames"].get("#s0").is_some()
 }
 
-/// How often a history showed what it is there to show.
+/// The number of occurrences of each event that the scenarios are there to produce.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Seen {
-    pub(super) authorised: usize,
-    pub(super) refused: usize,
+    pub(super) authorized: usize,
+    pub(super) denied: usize,
     pub(super) failed: usize,
-    pub(super) cut_off: usize,
-    pub(super) recognised: usize,
-    pub(super) counted_for_nobody: usize,
+    pub(super) canceled: usize,
+    pub(super) recognized: usize,
+    pub(super) counted_not_allowed: usize,
     pub(super) pruned: usize,
-    pub(super) prune_refused: usize,
-    pub(super) with_old_secret: usize,
+    pub(super) prune_rejected: usize,
+    pub(super) with_previous_secret: usize,
 }
 
 impl Seen {
-    /// Weighs the key's counter against the calls.
+    /// Compares the key's counter with the calls.
     pub(super) fn of(calls: &[Call], counted: usize, losses: Losses) -> Result<Self, Violation> {
         let number = |is: &dyn Fn(&Call) -> bool| calls.iter().filter(|call| is(call)).count();
         let ended = |end| number(&|call| call.end == Some(end));
-        let authorised = ended(End::Authorised);
-        let excused = if losses == Losses::TwoInARow { 0 } else { number(&Call::excused) };
-        if !(authorised..=authorised + excused).contains(&counted) {
-            return Err(Violation::Drift { authorised, counted, excused });
+        let authorized = ended(End::Authorized);
+        let ambiguous = if losses == Losses::TwoInARow { 0 } else { number(&Call::ambiguous) };
+        if !(authorized..=authorized + ambiguous).contains(&counted) {
+            return Err(Violation::Drift { authorized, counted, ambiguous });
         }
         let all = calls.iter().fold(Self::default(), |all, call| all.and(call.seen));
         Ok(Self {
-            authorised,
-            refused: ended(End::Refused),
+            authorized,
+            denied: ended(End::Denied),
             failed: ended(End::Failed),
-            cut_off: ended(End::CutOff),
-            counted_for_nobody: counted - authorised,
+            canceled: ended(End::Canceled),
+            counted_not_allowed: counted - authorized,
             ..all
         })
     }
 
-    /// Both together.
+    /// The sums of both.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
-            authorised: self.authorised + other.authorised,
-            refused: self.refused + other.refused,
+            authorized: self.authorized + other.authorized,
+            denied: self.denied + other.denied,
             failed: self.failed + other.failed,
-            cut_off: self.cut_off + other.cut_off,
-            recognised: self.recognised + other.recognised,
-            counted_for_nobody: self.counted_for_nobody + other.counted_for_nobody,
+            canceled: self.canceled + other.canceled,
+            recognized: self.recognized + other.recognized,
+            counted_not_allowed: self.counted_not_allowed + other.counted_not_allowed,
             pruned: self.pruned + other.pruned,
-            prune_refused: self.prune_refused + other.prune_refused,
-            with_old_secret: self.with_old_secret + other.with_old_secret,
+            prune_rejected: self.prune_rejected + other.prune_rejected,
+            with_previous_secret: self.with_previous_secret + other.with_previous_secret,
         }
     }
 }

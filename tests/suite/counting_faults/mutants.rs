@@ -1,38 +1,38 @@
-//! Faults of the counting write, put in on the wire: the store's own code stays as it is. An expression must use all its
-//! names and values, so what shall hold no more is made true by another way to be true.
+//! Mutants of the counting write, injected in the fault proxy: the store's code is unchanged. DynamoDB rejects an expression
+//! with unused names or values, so a mutant disables a condition by OR-ing a tautology to it.
 
 use serde_json::Value;
 use tests::fault_proxy::Rewrites;
 
-/// The slot of all, where a slot is shared.
+/// The slot that all requests share.
 const SHARED: &str = "everyone";
 
-/// The slot does not matter: a repeat is one more write.
+/// The slot has no effect: a retry counts again.
 pub(super) const NO_SLOT: Rewrites = Rewrites {
     request: |request| {
         replace(request, "slots.#writer < :n)", "slots.#writer < :n OR attribute_exists(account))");
     },
-    answer: |_, _| {},
+    response: |_, _| {},
 };
 
-/// The store does not see that its own write landed, and judges the request again.
-pub(super) const JUDGED_AGAIN: Rewrites = Rewrites {
+/// The store does not see that its own write was applied, and evaluates the request again.
+pub(super) const EVALUATED_AGAIN: Rewrites = Rewrites {
     request: |_| {},
-    answer: |request, answer| {
+    response: |request, response| {
         let writer = writer(request);
-        if let Some(slots) = answer["Item"]["slots"]["M"].as_object_mut() {
+        if let Some(slots) = response["Item"]["slots"]["M"].as_object_mut() {
             slots.remove(&writer);
         }
     },
 };
 
-/// All requests write one slot, each taking it for its own.
+/// All requests write one slot, and each takes it for its own.
 pub(super) const SHARED_SLOT: Rewrites = Rewrites {
     request: |request| request["ExpressionAttributeNames"]["#writer"] = SHARED.into(),
-    answer: |request, answer| {
+    response: |request, response| {
         let writer = writer(request);
         for image in ["Item", "Attributes"] {
-            if let Some(slots) = answer[image]["slots"]["M"].as_object_mut()
+            if let Some(slots) = response[image]["slots"]["M"].as_object_mut()
                 && let Some(n) = slots.remove(SHARED)
             {
                 slots.insert(writer.clone(), n);
@@ -41,7 +41,7 @@ pub(super) const SHARED_SLOT: Rewrites = Rewrites {
     },
 };
 
-/// A slot that was seen to be stale is removed, even if it was written since.
+/// A stale slot is pruned even if it was written since it was read.
 pub(super) const UNCONDITIONAL_PRUNE: Rewrites = Rewrites {
     request: |request| {
         for index in 0..8 {
@@ -49,7 +49,7 @@ pub(super) const UNCONDITIONAL_PRUNE: Rewrites = Rewrites {
             replace(request, &holds, &format!("({holds} OR attribute_exists(account))"));
         }
     },
-    answer: |_, _| {},
+    response: |_, _| {},
 };
 
 fn writer(request: &Value) -> String {
