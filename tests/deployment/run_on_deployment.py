@@ -1,4 +1,4 @@
-"""tools/test-deployment: runs the suite against a deployment: a stack of yours, or an address with its people's tokens."""
+"""tools/test-deployment: runs the suite on a deployment: a stack of yours, or a URL with ID tokens."""
 
 import argparse
 import json
@@ -10,15 +10,15 @@ from pathlib import Path
 import boto3
 from boto3.dynamodb.conditions import Key
 
-from users import people
 from stack import Stack
-from suite import PARTS, Suite, clean_up_when_told_to_end
+from suite import CONFIG_FIELDS, Suite, clean_up_on_signals
+from users import suite_users
 
-Describe = Callable[[int], dict]
+MakeConfig = Callable[[int], dict]
 
 
-def forget_keys(stack: Stack, accounts: list[str]) -> None:
-    """Takes away every key of these accounts: no key of the suite outlives it."""
+def delete_keys(stack: Stack, accounts: list[str]) -> None:
+    """Deletes every key of these accounts, so that no key of the suite remains."""
     table = stack.resource("dynamodb").Table(stack.outputs["KeysTableName"])
     with table.batch_writer() as batch:
         for account in accounts:
@@ -31,58 +31,61 @@ def forget_keys(stack: Stack, accounts: list[str]) -> None:
 
 
 @contextmanager
-def of_stack(name: str, push_hosts: list[str]) -> Iterator[Describe]:
-    """People in the user pool of this stack, reached with the credentials of the environment; gone at the end."""
+def config_of_stack(name: str, push_hosts: list[str]) -> Iterator[MakeConfig]:
+    """Configs for this stack, with users that are removed at the end. Uses the credentials of the environment."""
     stack = Stack(name, boto3.Session())
-    place = {"url": stack.outputs["ApiUrl"].removesuffix("/v1"), "push_hosts": push_hosts}
+    base = {"url": stack.outputs["ApiUrl"].removesuffix("/v1"), "push_hosts": push_hosts}
     accounts: list[str] = []
 
-    with people(stack) as them:
+    with suite_users(stack) as users:
 
-        def describe(tests: int) -> dict:
-            who = them.sign_in(tests)
-            accounts.extend(account["id"] for pool in who["accounts"].values() for account in pool)
-            return place | who
+        def make_config(tests: int) -> dict:
+            signed_in = users.sign_in(tests)
+            accounts.extend(account["id"] for pool in signed_in["accounts"].values() for account in pool)
+            return base | signed_in
 
         try:
-            yield describe
+            yield make_config
         finally:
-            forget_keys(stack, accounts)
+            delete_keys(stack, accounts)
 
 
 @contextmanager
-def of_file(file: Path) -> Iterator[Describe]:
-    """What the file says; it brings its accounts itself, and each is given away once."""
-    description = json.loads(file.read_text())
-    if unknown := set(description) - PARTS:
-        raise SystemExit(f"{file}: it may say {', '.join(sorted(PARTS))}, not {', '.join(sorted(unknown))}")
-    pools = description["accounts"]
+def config_of_file(file: Path) -> Iterator[MakeConfig]:
+    """Configs from a file, which lists the accounts; each account is used once."""
+    config = json.loads(file.read_text())
+    if unknown := set(config) - CONFIG_FIELDS:
+        raise SystemExit(f"{file}: the fields are {', '.join(sorted(CONFIG_FIELDS))}, not {', '.join(sorted(unknown))}")
+    pools = config["accounts"]
 
-    def describe(tests: int) -> dict:
-        now = {name: pool[:tests] for name, pool in pools.items()}
+    def make_config(tests: int) -> dict:
+        unused = {name: pool[:tests] for name, pool in pools.items()}
         pools.update({name: pool[tests:] for name, pool in pools.items()})
-        return description | {"accounts": now}
+        return config | {"accounts": unused}
 
-    yield describe
+    yield make_config
 
 
 def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--stack", help="a stack's name; the AWS credentials of the environment make and remove people")
-    where.add_argument("--deployment", type=Path, help="a JSON file; CONTRIBUTING.md says what stands in it")
+    where.add_argument("--stack", help="the name of a stack; needs AWS credentials that create and remove users")
+    where.add_argument("--deployment", type=Path, help="a JSON file, described in CONTRIBUTING.md")
     parser.add_argument(
         "--push-host", action="append", default=[], metavar="ADDRESS:PORT",
-        help="of this machine, where the stack's functions reach it as http://ADDRESS:PORT and its PushHosts allows it",
+        help="where the stack's functions reach this machine; the stack must allow http://ADDRESS:PORT as a push host",
     )
-    parser.add_argument("--to-settle", action="store_true", help="print what only AWS can show, each as pass or fail")
+    parser.add_argument("--aws-only", action="store_true", help="run the tests of aws_only.rs, and print each as pass or fail")
     arguments = parser.parse_args()
-    clean_up_when_told_to_end()
+    clean_up_on_signals()
 
     suite = Suite()
-    place = of_stack(arguments.stack, arguments.push_host) if arguments.stack else of_file(arguments.deployment)
-    with place as describe:
-        return suite.to_settle(describe) if arguments.to_settle else suite.whole(describe)
+    if arguments.stack:
+        configs = config_of_stack(arguments.stack, arguments.push_host)
+    else:
+        configs = config_of_file(arguments.deployment)
+    with configs as make_config:
+        return suite.run_aws_only(make_config) if arguments.aws_only else suite.run_all(make_config)
 
 
 if __name__ == "__main__":

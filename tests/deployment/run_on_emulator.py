@@ -1,5 +1,4 @@
-"""tools/test-emulator: deploys the template to MiniStack, runs the suite and the operator's manual on it, and leaves nothing
-behind."""
+"""tools/test-emulator: deploys the template to MiniStack, runs the suite and the runbook on it, and removes everything."""
 
 import argparse
 import sys
@@ -8,39 +7,39 @@ from collections.abc import Callable
 
 import stack
 from ministack import MiniStack, free_ports
-from operations import operate
-from users import People, people
-from suite import THREADS, Suite, clean_up_when_told_to_end
+from operations import run_runbook
+from suite import THREADS, Suite, clean_up_on_signals
+from users import Users, suite_users
 
 NAME = "pushgate"
-# What MiniStack does otherwise than AWS, as skipped.toml names it.
+# The gaps of MiniStack, by their names in skipped.toml.
 GAPS = ["authorizer-context", "request-id", "size-limits", "slashes"]
-# Each test's push service binds one; more than run at once, since another program may take one meanwhile.
+# Each running test's push service binds one; twice as many, since other programs may take some.
 PUSH_HOSTS = 2 * THREADS
 
 
-def deployed(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
-    """The stack with all that MiniStack cannot do left out, and all that it reads elsewhere put there."""
+def deploy(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
+    """Deploys the stack, and configures what MiniStack does not read from the template."""
     parameters = {"Protect": "false", "LogLevel": "info", "PushHosts": stack.push_hosts_with(push_hosts)}
     deployed = stack.deploy(emulator, NAME, parameters)
     stack.put_gateway_responses(deployed)
     return deployed
 
 
-def describe(emulator: MiniStack, it: stack.Stack, them: People, push_hosts: list[str]) -> Callable[[int], dict]:
-    """Descriptions of this deployment with fresh accounts for as many tests as are asked for."""
+def config_maker(emulator: MiniStack, it: stack.Stack, users: Users, push_hosts: list[str]) -> Callable[[int], dict]:
+    """Returns configs of this deployment, with unused accounts for the given number of tests."""
     api = it.resources("AWS::ApiGateway::RestApi")["Api"]
-    place = {
+    base = {
         "url": emulator.url,
         "host": f"{api}.execute-api.localhost:{emulator.port}",
         "push_hosts": push_hosts,
         "gaps": GAPS,
     }
-    return lambda tests: place | them.sign_in(tests)
+    return lambda tests: base | users.sign_in(tests)
 
 
 def stay(emulator: MiniStack, it: stack.Stack) -> bool:
-    """Tells how to reach the stack, and waits until it is told to end."""
+    """Prints how to reach the stack, and waits for Ctrl-C."""
     api = it.resources("AWS::ApiGateway::RestApi")["Api"]
     for name, value in emulator.environment().items():
         if name.startswith("AWS_"):
@@ -53,33 +52,33 @@ def stay(emulator: MiniStack, it: stack.Stack) -> bool:
 
 def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--built", action="store_true", help="deploy what stands in .aws-sam/build, as it is")
+    parser.add_argument("--built", action="store_true", help="deploy .aws-sam/build without building it")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--to-settle", action="store_true", help="print what only AWS can show, each as pass or fail")
-    instead.add_argument("--manual", action="store_true", help="run the manual's commands alone, not the suite")
-    instead.add_argument("--stay", action="store_true", help="run nothing, and wait for Ctrl-C: the stack can be tried")
+    instead.add_argument("--aws-only", action="store_true", help="run the tests of aws_only.rs, and print each as pass or fail")
+    instead.add_argument("--runbook", action="store_true", help="run only the commands of the runbook")
+    instead.add_argument("--stay", action="store_true", help="run nothing, and keep the stack until Ctrl-C")
     arguments = parser.parse_args()
-    clean_up_when_told_to_end()
+    clean_up_on_signals()
 
-    began = time.monotonic()
-    suite = None if arguments.manual else Suite()
+    started = time.monotonic()
+    suite = None if arguments.runbook else Suite()
     if not arguments.built:
         stack.build()
     push_hosts = [f"127.0.0.1:{port}" for port in free_ports(PUSH_HOSTS)]
     with MiniStack() as emulator:
-        it = deployed(emulator, push_hosts)
-        print(f"Deployed to MiniStack at {emulator.url} ({time.monotonic() - began:.0f} s)", flush=True)
+        it = deploy(emulator, push_hosts)
+        print(f"Deployed to MiniStack at {emulator.url} ({time.monotonic() - started:.0f} s)", flush=True)
         if arguments.stay:
             return stay(emulator, it)
         passed = True
         if suite:
-            with people(it) as them:
-                run = suite.to_settle if arguments.to_settle else suite.whole
-                passed = run(describe(emulator, it, them, push_hosts))
-        # Last, because its last command deletes the stack.
-        if passed and not arguments.to_settle:
-            operate(emulator, it, push_hosts)
-    print(f"Emulator: {time.monotonic() - began:.0f} s in all")
+            with suite_users(it) as users:
+                run = suite.run_aws_only if arguments.aws_only else suite.run_all
+                passed = run(config_maker(emulator, it, users, push_hosts))
+        # Last, since its last command deletes the stack.
+        if passed and not arguments.aws_only:
+            run_runbook(emulator, it, push_hosts)
+    print(f"Emulator: {time.monotonic() - started:.0f} s in total")
     return passed
 
 

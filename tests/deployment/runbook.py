@@ -1,4 +1,4 @@
-"""The operator's manual as a program: its shell blocks, each by its heading and its number there, run in one environment."""
+"""The runbook as a program: its shell blocks by heading and number, run in one shell environment."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ministack import ROOT
 
-MANUAL = ROOT / "docs/operations.md"
+RUNBOOK = ROOT / "docs/operations.md"
 TOOLS = ROOT / ".tools/venv/bin"
-# The command line of AWS looks for SQS at an address of AWS, whatever the environment says, unless it is told so.
+# For SQS the AWS CLI ignores the endpoint URL of the environment, so each command gets it as an option.
 BEFORE = 'set -a; aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; typeset -fx aws\n'
 AFTER = '\nenv -0 > "$ENVIRONMENT"'
 
@@ -18,39 +18,39 @@ Block = tuple[str, int]
 
 
 def blocks() -> dict[Block, str]:
-    """Every shell block of the manual."""
+    """Every shell block of the runbook."""
     found = {}
-    for section in re.split(r"^## ", MANUAL.read_text(), flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]:
         heading, _, text = section.partition("\n")
         scripts = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
         found |= {(heading, number): script for number, script in enumerate(scripts, 1)}
     return found
 
 
-class Manual:
-    """The blocks, and what they have left in the shell; a block that nobody ran or excused is an error at the end."""
+class Runbook:
+    """The blocks, with the environment that they leave in the shell. A block that was neither run nor excused is an error."""
 
-    def __init__(self, environment: dict[str, str], not_run: dict[Block, str], unknown: dict[Block, str]) -> None:
+    def __init__(self, environment: dict[str, str], not_run: dict[Block, str], unsupported: dict[Block, str]) -> None:
         self.blocks = blocks()
         self._environment = environment | {"PATH": f"{TOOLS}{os.pathsep}{environment['PATH']}"}
-        self._not_run, self._unknown = not_run, unknown
+        self._not_run, self._unsupported = not_run, unsupported
         self._ran: set[Block] = set()
-        if absent := (set(not_run) | set(unknown)) - set(self.blocks):
-            raise SystemExit(f"the manual has no such block: {sorted(absent)}")
+        if absent := (set(not_run) | set(unsupported)) - set(self.blocks):
+            raise SystemExit(f"the runbook has no such block: {sorted(absent)}")
 
     def run(self, heading: str, number: int, values: dict[str, str] | None = None, typed: str = "") -> str:
-        """Runs a block with these words in the place of its examples, and answers what it printed."""
+        """Runs a block with these replacements for its examples; returns its output."""
         done, script = self._run((heading, number), values or {}, typed)
         if done.returncode:
-            raise SystemExit(f"{heading}, block {number}:\n{script}\nends with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise SystemExit(f"{heading}, block {number}:\n{script}\nexits with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def fails(self, heading: str, number: int, words: str) -> None:
-        """Runs a block that the emulator does not know, and says so in these words; if it does by now, the excuse is out of
+        """Runs a block that the emulator does not support, which fails with this text; if it succeeds, the excuse is out of
         date."""
         done, _ = self._run((heading, number), {}, "")
-        if (heading, number) not in self._unknown or not done.returncode or words not in done.stderr:
-            raise SystemExit(f"{heading}, block {number} is not refused as unknown: {done.stdout}{done.stderr}")
+        if (heading, number) not in self._unsupported or not done.returncode or words not in done.stderr:
+            raise SystemExit(f"{heading}, block {number} does not fail as unsupported: {done.stdout}{done.stderr}")
 
     def _run(self, block: Block, values: dict[str, str], typed: str) -> tuple[subprocess.CompletedProcess, str]:
         script = self.blocks[block]
@@ -58,7 +58,7 @@ class Manual:
             if example not in script:
                 raise SystemExit(f"{block} has no {example}")
             script = script.replace(example, value)
-        with tempfile.TemporaryDirectory(prefix="pushgate-manual-") as folder:
+        with tempfile.TemporaryDirectory(prefix="pushgate-runbook-") as folder:
             file = Path(folder, "environment")
             done = subprocess.run(
                 ["bash", "-eu", "-o", "pipefail", "-c", BEFORE + script + AFTER],
@@ -70,16 +70,16 @@ class Manual:
         self._ran.add(block)
         return done, script
 
-    def ended(self, otherwise: list[str]) -> None:
-        """Says what was run and what was not, and why; fails if that is not all there is."""
+    def report(self, differences: list[str]) -> None:
+        """Prints which blocks were run and which not, and why; fails if a block is missing from both."""
         if forgotten := set(self.blocks) - self._ran - set(self._not_run):
-            raise SystemExit(f"of the manual nobody tried {sorted(forgotten)}")
+            raise SystemExit(f"blocks of the runbook that were not run: {sorted(forgotten)}")
         if both := self._ran & set(self._not_run):
-            raise SystemExit(f"of the manual these are tried: {sorted(both)}")
-        tried = self._ran - set(self._unknown)
-        print(f"Manual: {len(tried)} of {len(self.blocks)} blocks of commands tried, each with its effect; not tried:")
-        for (heading, number), reason in (self._not_run | self._unknown).items():
+            raise SystemExit(f"blocks of the runbook that were run although they are excused: {sorted(both)}")
+        passed = self._ran - set(self._unsupported)
+        print(f"Runbook: {len(passed)} of {len(self.blocks)} blocks of commands run, each with its effect; not run:")
+        for (heading, number), reason in (self._not_run | self._unsupported).items():
             print(f"  {heading}, {number}: {reason}")
-        print("Tried otherwise than on AWS:")
-        for difference in otherwise:
+        print("Differences from AWS:")
+        for difference in differences:
             print(f"  {difference}")

@@ -1,4 +1,4 @@
-"""The operator with the manual in hand, and the people of the stack: what they can do, and what can be seen of it."""
+"""The operator who follows the runbook: the actions of the operator and of users, and access to their effects."""
 
 import json
 import subprocess
@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from runbook import Manual
 from ministack import ROOT, MiniStack
-from users import new_password
+from runbook import Runbook
 from stack import Stack
+from users import new_password
 
 
 def expect(what: str, found, wanted) -> None:
-    """Ends the run if something is not as the manual says."""
+    """Ends the run if an effect is not as the runbook says."""
     if found != wanted:
-        raise SystemExit(f"Manual: {what}: {found!r}, not {wanted!r}")
+        raise SystemExit(f"Runbook: {what}: {found!r}, not {wanted!r}")
 
 
 class Operator:
-    """The operator, with the manual in hand, and what is needed to see whether it was right."""
+    """The operator, with the runbook and clients of the stack's services."""
 
-    def __init__(self, emulator: MiniStack, stack: Stack, manual: Manual) -> None:
-        self.stack, self.manual = stack, manual
+    def __init__(self, emulator: MiniStack, stack: Stack, runbook: Runbook) -> None:
+        self.stack, self.runbook = stack, runbook
         self._url = emulator.url
         self._host = f"{stack.resources('AWS::ApiGateway::RestApi')['Api']}.execute-api.localhost:{emulator.port}"
         self._cognito = stack.client("cognito-idp")
@@ -35,78 +35,78 @@ class Operator:
         self._client = stack.outputs["UserPoolClientId"]
 
     def request(self, method: str, path: str, token: str, body: dict | None = None) -> tuple[int, dict]:
-        """What the API answers to a key or a person."""
+        """Sends a request with the token of a key or a user; returns the status and the body."""
         request = urllib.request.Request(
             f"{self._url}/v1{path}", method=method, data=None if body is None else json.dumps(body).encode(),
             headers={"Host": self._host, "Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"{}")
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, json.loads(refusal.read() or b"{}")
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.loads(response.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"{}")
 
     def status(self, method: str, path: str, token: str, body: dict | None = None) -> int:
         return self.request(method, path, token, body)[0]
 
-    def adds(self, user: str) -> None:
-        """Somebody is in the pool, and of no account: as after a first sign-in through another provider."""
+    def add_user(self, user: str) -> None:
+        """Adds a user without an account, as after a first sign-in through another provider."""
         attributes = {"email": user, "email_verified": "true", "name": user.partition("@")[0]}
         self._cognito.admin_create_user(
             UserPoolId=self._pool, Username=user, MessageAction="SUPPRESS", TemporaryPassword=new_password(),
             UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
         )
 
-    def chooses_a_password(self, user: str) -> None:
-        """As a person does on the sign-in page, with the temporary password of the letter."""
+    def choose_password(self, user: str) -> None:
+        """Sets a user's permanent password, as they do on the sign-in page."""
         self._passwords[user] = new_password()
         self._cognito.admin_set_user_password(
             UserPoolId=self._pool, Username=user, Password=self._passwords[user], Permanent=True
         )
 
-    def signs_in(self, user: str) -> dict[str, str]:
-        """The tokens of a person."""
-        answer = self._cognito.admin_initiate_auth(
+    def sign_in(self, user: str) -> dict[str, str]:
+        """Signs a user in; returns the tokens."""
+        response = self._cognito.admin_initiate_auth(
             UserPoolId=self._pool, ClientId=self._client, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": self._passwords[user]},
         )
-        return answer["AuthenticationResult"]
+        return response["AuthenticationResult"]
 
-    def ways_in(self, user: str, refresh_token: str) -> list[str]:
-        """The ways in which a person still gets tokens."""
-        refused = (self._cognito.exceptions.NotAuthorizedException, self._cognito.exceptions.UserNotFoundException)
-        ways = []
-        for way in ("password", "refresh token"):
+    def working_credentials(self, user: str, refresh_token: str) -> list[str]:
+        """The credentials with which a user still gets tokens."""
+        rejected = (self._cognito.exceptions.NotAuthorizedException, self._cognito.exceptions.UserNotFoundException)
+        working = []
+        for credential in ("password", "refresh token"):
             try:
-                if way == "password":
-                    self.signs_in(user)
+                if credential == "password":
+                    self.sign_in(user)
                 else:
                     self._cognito.admin_initiate_auth(
                         UserPoolId=self._pool, ClientId=self._client, AuthFlow="REFRESH_TOKEN_AUTH",
                         AuthParameters={"REFRESH_TOKEN": refresh_token},
                     )
-                ways.append(way)
-            except refused:
+                working.append(credential)
+            except rejected:
                 pass
-        return ways
+        return working
 
     def item(self, table: str, key: dict[str, str]) -> dict | None:
-        """An item of one of the stack's tables."""
+        """An item of a table of the stack."""
         tables = self.stack.resources("AWS::DynamoDB::Table")
         return self.stack.resource("dynamodb").Table(tables[table]).get_item(Key=key).get("Item")
 
-    def logged(self, words: str) -> list[dict]:
-        """The lines of the stack's logs with these words."""
+    def logged(self, text: str) -> list[dict]:
+        """The log lines of the stack that contain this text."""
         logs, lines = self.stack.client("logs"), []
         for group in self.stack.resources("AWS::Logs::LogGroup").values():
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
-                lines += [json.loads(it["message"]) for it in page["events"] if words in it["message"]]
+                lines += [json.loads(it["message"]) for it in page["events"] if text in it["message"]]
         return lines
 
 
 @contextmanager
 def push_service(address: str) -> Iterator[str]:
-    """A push service that runs at an address which the stack may send to; its own address."""
+    """Runs a push service at an address that the stack may send to; yields its URL."""
     build = ["cargo", "build", "--quiet", "--locked", "-p", "tests", "--bin", "push-service"]
     subprocess.run(build, cwd=ROOT, check=True)
     port = address.rpartition(":")[2]
@@ -120,8 +120,8 @@ def push_service(address: str) -> Iterator[str]:
         program.wait()
 
 
-class Refusal(BaseHTTPRequestHandler):
-    """What a push service answers to a push that it does not want."""
+class RejectHandler(BaseHTTPRequestHandler):
+    """Rejects every push with a 400."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -134,10 +134,10 @@ class Refusal(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def refusing_push_service(address: str) -> Iterator[str]:
-    """One that refuses every push; its own address."""
+def rejecting_push_service(address: str) -> Iterator[str]:
+    """Runs a push service that rejects every push; yields its URL."""
     host, _, port = address.rpartition(":")
-    with ThreadingHTTPServer((host, int(port)), Refusal) as server:
+    with ThreadingHTTPServer((host, int(port)), RejectHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://{address}"
@@ -146,10 +146,10 @@ def refusing_push_service(address: str) -> Iterator[str]:
 
 
 def until(what: str, holds, seconds: int = 60):
-    """What `holds` answers, as soon as it is something."""
-    began = time.monotonic()
+    """Waits until `holds` returns a true value, and returns it."""
+    started = time.monotonic()
     while not (found := holds()):
-        if time.monotonic() - began > seconds:
-            raise SystemExit(f"Manual: {what} did not happen in {seconds} s")
+        if time.monotonic() - started > seconds:
+            raise SystemExit(f"Runbook: {what} did not happen in {seconds} s")
         time.sleep(0.2)
     return found

@@ -1,7 +1,7 @@
-"""Two admins, two members and a stranger, signed in to as many fresh accounts as the suite needs, and removed again.
+"""Five users, signed in to as many unused accounts as the suite needs, and removed at the end.
 
-An ID token says which account its person had when he signed in. So five people are enough: each is given an account and
-signed in, and then the next account.
+An ID token contains the account that its user had at the sign-in. So five users are enough: each gets an account and signs
+in, then gets the next account.
 """
 
 import secrets
@@ -11,20 +11,20 @@ from contextlib import contextmanager
 
 from stack import Stack
 
-# As the tests name them: the account's name, and who is in it.
+# The accounts by the names that the tests use, with the names of their users.
 ACCOUNTS = {"acme": {"admin": "Ada", "member": "Max"}, "globex": {"admin": "Gina", "member": "Mona"}}
-STRANGER = "Noah"
-# More than tests that need a second account.
+WITHOUT_ACCOUNT = "Noah"
+# At least the number of tests that need a second account.
 WITH_TWO_ACCOUNTS = 20
 
 
 def new_password() -> str:
-    """Drawn anew for each person, and of every kind of character that the pool asks for."""
+    """A random password with every kind of character that the user pool requires."""
     return "aA1!" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40))
 
 
-class People:
-    """The people of the suite in the stack's user pool."""
+class Users:
+    """The users of the suite in the stack's user pool."""
 
     def __init__(self, stack: Stack) -> None:
         self._cognito = stack.client("cognito-idp")
@@ -33,9 +33,9 @@ class People:
         self._count = 0
         self._passwords: dict[str, str] = {}
         self._users: dict[str, dict[str, str]] = {}
-        # The API takes tokens of the console's client alone.
+        # The API accepts only tokens of the console's client.
         self._client = stack.outputs["UserPoolClientId"]
-        self._stranger = ""
+        self._without_account = ""
 
     def _add(self, name: str) -> str:
         user = f"{name.lower()}-{self._run}@suite.example.com"
@@ -56,7 +56,7 @@ class People:
         )
         return user
 
-    def _join(self, user: str, account: str, role: str) -> None:
+    def _set_account(self, user: str, account: str, role: str) -> None:
         self._cognito.admin_update_user_attributes(
             UserPoolId=self._pool,
             Username=user,
@@ -64,37 +64,37 @@ class People:
         )
 
     def _id_token(self, user: str) -> str:
-        answer = self._cognito.admin_initiate_auth(
+        response = self._cognito.admin_initiate_auth(
             UserPoolId=self._pool,
             ClientId=self._client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": self._passwords[user]},
         )
-        return answer["AuthenticationResult"]["IdToken"]
+        return response["AuthenticationResult"]["IdToken"]
 
-    def _join_all(self) -> None:
+    def _add_all(self) -> None:
         for name, roles in ACCOUNTS.items():
-            self._users[name] = {role: self._add(person) for role, person in roles.items()}
-        self._stranger = self._add(STRANGER)
+            self._users[name] = {role: self._add(user) for role, user in roles.items()}
+        self._without_account = self._add(WITHOUT_ACCOUNT)
 
-    def _fresh_account(self, name: str) -> dict[str, str]:
+    def _unused_account(self, name: str) -> dict[str, str]:
         self._count += 1
         account = {"id": f"{name}{self._run}{self._count}"}
         for role, user in self._users[name].items():
-            self._join(user, account["id"], role)
+            self._set_account(user, account["id"], role)
             account[role] = self._id_token(user)
         return account
 
     def sign_in(self, tests: int) -> dict:
-        """The part of a description that says who is who, with fresh accounts for so many tests."""
+        """The part of a deployment config with the accounts and tokens: unused accounts for this many tests."""
         if not self._users:
-            self._join_all()
+            self._add_all()
         counts = {"acme": tests, "globex": min(tests, WITH_TWO_ACCOUNTS)}
-        accounts = {name: [self._fresh_account(name) for _ in range(count)] for name, count in counts.items()}
-        return {"accounts": accounts, "nobody": self._id_token(self._stranger)}
+        accounts = {name: [self._unused_account(name) for _ in range(count)] for name, count in counts.items()}
+        return {"accounts": accounts, "nobody": self._id_token(self._without_account)}
 
     def remove(self) -> None:
-        """Takes away what was made, as far as it was made."""
+        """Removes every user that was created."""
         for user in self._passwords:
             try:
                 self._cognito.admin_delete_user(UserPoolId=self._pool, Username=user)
@@ -103,10 +103,10 @@ class People:
 
 
 @contextmanager
-def people(stack: Stack) -> Iterator[People]:
-    """The people of the suite, who are gone at the end, whatever happened."""
-    them = People(stack)
+def suite_users(stack: Stack) -> Iterator[Users]:
+    """The users of the suite; they are removed at the end, also after an error."""
+    users = Users(stack)
     try:
-        yield them
+        yield users
     finally:
-        them.remove()
+        users.remove()

@@ -88,7 +88,7 @@ impl App {
     pub fn if_local(&self) -> Option<&LocalApp> {
         let local = self.as_local();
         if local.is_none() {
-            deployment::record_skip("behind-the-gateway");
+            deployment::record_skip("internals");
         }
         local
     }
