@@ -87,7 +87,7 @@ def add_and_remove_users(operator: Operator) -> None:
 
 
 def restore_a_deleted_key(operator: Operator, ada: str) -> None:
-    """One of two keys is deleted after the backup: the restore brings it back inactive, and leaves the other unchanged."""
+    """One of two keys is deleted after the backup: the restore brings it back inactive and does not change the other."""
     made = {"permissions": ["PushNotifications/Send"], "scope": "channels", "channels": ["ops"]}
     lost, kept = (operator.request("POST", "/keys", ada, made | {"name": name})[1] for name in ("lost", "kept"))
     expect("a send before", operator.status("POST", "/push", lost["secret"], {"title": "Hello"}), 202)
@@ -125,8 +125,8 @@ def state_of(operator: Operator, ada: str, key: dict) -> tuple[str, int]:
 
 
 def restore_subscriptions(operator: Operator, key: str, browsers: list[dict]) -> None:
-    """After the backup, one of two subscriptions of a channel is deleted and the other leaves the channel. The restore brings
-    the first back with its membership, and the other stays out of the channel."""
+    """After the backup, one of two subscriptions of a channel is deleted and the other leaves the channel. The restore
+    brings the first back with its membership, and the other stays out of the channel."""
     ids = []
     for browser in browsers:
         ids.append(operator.request("PUT", "/subscriptions", key, browser | {"channels": ["news"]})[1]["id"])
@@ -152,7 +152,7 @@ def rotate_the_secret(operator: Operator) -> None:
 
 
 def trace_sends(operator: Operator, ada: str, push_hosts: list[str]) -> None:
-    """Traces a send to the function that rejects it, and two sends to a push service that rejects one and accepts the other.
+    """Traces a send to the function that rejects it, and two sends to push services of which one rejects its send.
     Then restores subscriptions, with more browsers."""
     made = {"name": "Both", "permissions": ["PushNotifications/Send", "Subscriptions/Write"], "scope": "all"}
     key = operator.request("POST", "/keys", ada, made)[1]["secret"]

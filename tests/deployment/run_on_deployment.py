@@ -75,7 +75,7 @@ def main() -> bool:
         "--push-host", action="append", default=[], metavar="ADDRESS:PORT",
         help="where the stack's functions reach this machine; the stack must allow http://ADDRESS:PORT as a push host",
     )
-    parser.add_argument("--aws-only", action="store_true", help="run the tests of aws_only.rs, and print each as pass or fail")
+    parser.add_argument("--aws-only", action="store_true", help="run only aws_only.rs, each test as pass or fail")
     arguments = parser.parse_args()
     clean_up_on_signals()
 

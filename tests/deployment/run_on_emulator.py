@@ -1,4 +1,4 @@
-"""tools/test-emulator: deploys the template to MiniStack, runs the suite and the runbook on it, and removes everything."""
+"""tools/test-emulator: deploys the template to MiniStack, runs the suite and the runbook, and removes everything."""
 
 import argparse
 import sys
@@ -54,7 +54,7 @@ def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--built", action="store_true", help="deploy .aws-sam/build without building it")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--aws-only", action="store_true", help="run the tests of aws_only.rs, and print each as pass or fail")
+    instead.add_argument("--aws-only", action="store_true", help="run only aws_only.rs, each test as pass or fail")
     instead.add_argument("--runbook", action="store_true", help="run only the commands of the runbook")
     instead.add_argument("--stay", action="store_true", help="run nothing, and keep the stack until Ctrl-C")
     arguments = parser.parse_args()

@@ -28,7 +28,7 @@ def blocks() -> dict[Block, str]:
 
 
 class Runbook:
-    """The blocks, with the environment that they leave in the shell. A block that was neither run nor excused is an error."""
+    """The blocks, with the environment that they leave in the shell. Each block must be run or excused."""
 
     def __init__(self, environment: dict[str, str], not_run: dict[Block, str], unsupported: dict[Block, str]) -> None:
         self.blocks = blocks()
@@ -46,8 +46,7 @@ class Runbook:
         return done.stdout
 
     def fails(self, heading: str, number: int, words: str) -> None:
-        """Runs a block that the emulator does not support, which fails with this text; if it succeeds, the excuse is out of
-        date."""
+        """Runs a block that the emulator does not support: it must fail with this text."""
         done, _ = self._run((heading, number), {}, "")
         if (heading, number) not in self._unsupported or not done.returncode or words not in done.stderr:
             raise SystemExit(f"{heading}, block {number} does not fail as unsupported: {done.stdout}{done.stderr}")

@@ -81,8 +81,8 @@ class Suite:
             return results, set(notes.read_text().splitlines())
 
     def run_all(self, make_config: Callable[[int], dict]) -> bool:
-        """Runs every test that this deployment can run, and prints the results. `make_config` returns a config with unused
-        accounts for the given number of tests."""
+        """Runs every test that this deployment can run, and prints the results. `make_config` returns a config with
+        unused accounts for the given number of tests."""
         config = make_config(len(self.names))
         skips = self.skip_list.for_deployment(config)
         names = [name for name in self.names if name not in skips]

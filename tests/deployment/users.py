@@ -1,7 +1,7 @@
 """Five users, signed in to as many unused accounts as the suite needs, and removed at the end.
 
-An ID token contains the account that its user had at the sign-in. So five users are enough: each gets an account and signs
-in, then gets the next account.
+An ID token contains the account that its user had at the sign-in. So five users are enough: each gets an account and
+signs in, then gets the next account.
 """
 
 import secrets

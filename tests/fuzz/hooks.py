@@ -16,7 +16,7 @@ LINK = re.compile("/(url|icon|image|badge|actions/[01]/icon)")
 
 
 def accepted_value(pointer, text):
-    """A value that the API accepts at this pointer, if this text is valid by its schema and may be rejected; else None."""
+    """A value that the API accepts at this pointer, if this text may be rejected although its schema allows it."""
     if pointer == "/expires_at" and text[:4] <= str(time.gmtime().tm_year):
         # A schema cannot require a future timestamp. One later in this year is doubtful as well.
         return "2999-12-31T00:00:00Z"
@@ -45,7 +45,7 @@ def doubtful_values(part, pointer=""):
 
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
-    """Replaces doubtful values before the fuzzing phase: the earlier phases test one thing at a time, which they would hide."""
+    """Replaces doubtful values before the fuzzing phase, where they would hide the one value under test."""
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or meta.phase.name not in ("examples", "coverage"):
         return

@@ -160,7 +160,7 @@ impl Key<'_> {
         response.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The application server key that browsers are told to subscribe with.
+    /// The application server key that the API returns for `PushManager.subscribe`.
     pub async fn application_server_key(&self) -> String {
         let config = self.get("/subscriptions/config").await.expect(200).json();
         config["vapid_public_key"].as_str().expect("a key").to_owned()

@@ -131,7 +131,8 @@ type PendingResponse = Pin<Box<dyn Future<Output = Option<ProxyResponse>> + Send
 type Forward = Arc<dyn Fn(SentRequest) -> PendingResponse + Send + Sync>;
 
 impl FaultProxy {
-    /// Starts a proxy to this URL; `decide` chooses the fault of each attempt. The proxy records calls if `record` is set.
+    /// Starts a proxy to this URL; `decide` chooses the fault of each attempt. The proxy records calls if `record` is
+    /// set.
     pub async fn start(upstream: &str, record: bool, decide: impl Fn(&Value) -> Fault + Send + Sync + 'static) -> Self {
         let upstream = Upstream::new(upstream, Rewrites::NONE, record);
         let to = upstream.clone();

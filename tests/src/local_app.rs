@@ -49,8 +49,8 @@ impl LocalApp {
         local
     }
 
-    /// Restarts every function with its environment as `change` leaves it, which is given the logical id. Only for an app
-    /// of `App::start_with_fault_injection`.
+    /// Restarts every function with its environment as `change` leaves it, which is given the logical id. Only for an
+    /// app of `App::start_with_fault_injection`.
     pub fn run_functions(&self, change: impl Fn(&str, &mut HashMap<String, String>)) {
         let functions = self.functions.as_ref().expect("an app of App::start_with_fault_injection");
         functions.run(|function| {

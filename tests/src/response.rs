@@ -57,8 +57,8 @@ impl Response {
 
     /// The same, with the case of a table for the failure message.
     ///
-    /// An emulator that declares `EmulatorGap::AuthorizerContext` sends `$context.authorizer.…` unsubstituted, and there
-    /// that passes for any expected text.
+    /// An emulator that declares `EmulatorGap::AuthorizerContext` sends `$context.authorizer.…` unsubstituted, and
+    /// there that passes for any expected text.
     #[track_caller]
     pub fn assert_text_in(&self, case: impl Display, field: &str, expected: &str) {
         let body = self.json();

@@ -1,4 +1,5 @@
-//! The AWS calls that each function made while the suite ran, recorded so that they can be compared with its role's grants.
+//! The AWS calls that each function made while the suite ran, recorded so that they can be compared with its role's
+//! grants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -108,34 +108,34 @@ async fn key(database: &EmbeddedDynamoDb, admin: &Store, case: &Case, now: Times
 async fn the_write_is_applied_exactly_when_the_evaluation_allows() {
     let database = EmbeddedDynamoDb::start().await;
     let store = EmbeddedDynamoDb::store(database.url());
-    let (mut through, mut refused) = (0, 0);
+    let (mut allowed, mut denied) = (0, 0);
 
     for case in cases() {
         let now = Timestamp::now();
         let (key, secret) = key(&database, &store, &case, now).await;
         let ask = Ask { permission: case.permission, reach: case.reach.clone() };
         let before = store.key(&key.account, &key.id).await.expect("a response").expect("the key");
-        let validated = before.judge(&secret.hash(), &ask, now);
+        let evaluated = before.judge(&secret.hash(), &ask, now);
 
-        let verdict = store.authorize(&secret, &ask, now).await.expect("the write and the judgement agree");
+        let verdict = store.authorize(&secret, &ask, now).await.expect("the write and the evaluation agree");
 
-        let shown = format!(
-            "{:?} {:?} {:?} {:?} {ask:?} {:?}: {validated:?}, {verdict:?}",
+        let case_text = format!(
+            "{:?} {:?} {:?} {:?} {ask:?} {:?}: {evaluated:?}, {verdict:?}",
             case.presents, case.status, case.ends_in, case.uses, case.scope
         );
-        match (validated, verdict) {
-            (Ok(_), Verdict::Through(caller)) => assert!(caller.retry_after.is_none(), "{shown}"),
+        match (evaluated, verdict) {
+            (Ok(_), Verdict::Through(caller)) => assert!(caller.retry_after.is_none(), "{case_text}"),
             (Err(Refusal::RateLimited { retry_after }), Verdict::Through(caller)) => {
-                assert_eq!(caller.retry_after, Some(retry_after), "{shown}");
+                assert_eq!(caller.retry_after, Some(retry_after), "{case_text}");
             }
             (Err(Refusal::WrongSecret), Verdict::Unknown) => {}
-            (Err(validated), Verdict::Refused(refusal)) => assert_eq!(validated, refusal, "{shown}"),
-            _ => panic!("{shown}"),
+            (Err(evaluated), Verdict::Refused(refusal)) => assert_eq!(evaluated, refusal, "{case_text}"),
+            _ => panic!("{case_text}"),
         }
         let counted = database.counted(&key).await;
-        let passes = before.judge(&secret.hash(), &ask, now).is_ok();
-        assert_eq!(counted, usize::from(passes), "{shown}");
-        *(if passes { &mut through } else { &mut refused }) += 1;
+        let is_allowed = before.judge(&secret.hash(), &ask, now).is_ok();
+        assert_eq!(counted, usize::from(is_allowed), "{case_text}");
+        *(if is_allowed { &mut allowed } else { &mut denied }) += 1;
     }
-    assert!(through >= 50 && refused >= 500, "{through} let through, {refused} refused");
+    assert!(allowed >= 50 && denied >= 500, "{allowed} allowed, {denied} denied");
 }

@@ -1,5 +1,5 @@
-//! Behavior that only AWS itself can show, since its documentation does not settle it. Each has a test of its own, so that a
-//! run shows which holds; if one does not, the template or the local gateway must change.
+//! Behavior that only AWS itself can show, since its documentation does not settle it. Each has a test of its own, so
+//! that a run shows which holds; if one does not, the template or the local gateway must change.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -80,9 +80,9 @@ async fn a_denial_names_50_channels_of_64_characters_from_the_authorizer_context
     app.channels(&slugs).await;
     let key = app.key().channels(&slugs[..50]).create().await;
 
-    let refused = key.push_to(slugs[50], &hello()).await.expect(403).json();
+    let denied = key.push_to(slugs[50], &hello()).await.expect(403).json();
 
-    assert_eq!((&refused["refused"], &refused["allowed"]), (&json!(slugs[50]), &json!(slugs[..50].join(" "))));
+    assert_eq!((&denied["refused"], &denied["allowed"]), (&json!(slugs[50]), &json!(slugs[..50].join(" "))));
     app.stop().await;
 }
 

@@ -248,7 +248,7 @@ async fn a_recreated_channel_reaches_neither_old_keys_nor_old_subscribers() {
 async fn a_concurrent_channel_deletion_and_key_creation_do_not_both_succeed() {
     let app = App::start().await;
     let admin = app.admin().await;
-    let (mut kept, mut gone) = (0, 0);
+    let (mut channels_kept, mut channels_deleted) = (0, 0);
     for round in 0..20 {
         let slug = format!("c{round}");
         app.channels(&[&slug]).await;
@@ -256,20 +256,20 @@ async fn a_concurrent_channel_deletion_and_key_creation_do_not_both_succeed() {
             "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "channels", "channels": [slug],
         });
         let path = format!("/channels/{slug}");
-        let (made, deleted) = tokio::join!(admin.post("/keys", &new), admin.delete(&path));
+        let (created, deleted) = tokio::join!(admin.post("/keys", &new), admin.delete(&path));
 
-        match (made.status, deleted.status) {
+        match (created.status, deleted.status) {
             (201, 409) => {
-                kept += 1;
+                channels_kept += 1;
                 admin.delete(&path).await.assert_problem(409, "channel_in_use");
             }
             (422, 204) => {
-                gone += 1;
-                made.assert_problem(422, "unknown_channel");
+                channels_deleted += 1;
+                created.assert_problem(422, "unknown_channel");
             }
-            both => panic!("{both:?}: {} {}", made.text, deleted.text),
+            both => panic!("{both:?}: {} {}", created.text, deleted.text),
         }
     }
-    assert_eq!(kept + gone, 20);
+    assert_eq!(channels_kept + channels_deleted, 20);
     app.stop().await;
 }

@@ -349,8 +349,8 @@ async fn a_body_that_is_not_an_object_is_one_field_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_an_admin_of_an_account_can_create_keys() {
     let app = App::start().await;
-    let refused = app.user("member@acme").await.post("/keys", &key("Mine")).await;
-    refused.assert_problem(403, "admin_required");
+    let denied = app.user("member@acme").await.post("/keys", &key("Mine")).await;
+    denied.assert_problem(403, "admin_required");
     let nowhere = app.user("nobody@nowhere").await.post("/keys", &key("Mine")).await;
     nowhere.assert_problem(403, "no_account");
     assert_eq!(keys_of_acme(&app).await, 0);

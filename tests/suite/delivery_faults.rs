@@ -1,4 +1,5 @@
-//! Delivery under faults: if its writes conflict or get no response, the message is delivered again and nothing is lost.
+//! Delivery under faults: if its writes conflict or get no response, the message is delivered again and nothing is
+//! lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,11 +18,11 @@ async fn a_retry_is_not_lost_if_the_last_write_gets_no_response() {
     // The number of attempts of the SDK: the results are written, and the function gets no response.
     let left = Arc::new(AtomicUsize::new(3));
     let proxy = FaultProxy::with_transaction_faults(app.local().dynamodb_url(), Fault::LoseResponse, &left).await;
-    let (lossy, sound) =
+    let (faulty, sound) =
         (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
     let push = sound.save_push(Audience::All).await;
 
-    let (first, second) = (lossy.deliver(&push).await, sound.deliver(&push).await);
+    let (first, second) = (faulty.deliver(&push).await, sound.deliver(&push).await);
     app.delivered().await;
 
     assert_eq!((first, second), (false, true), "SQS must deliver the message again");

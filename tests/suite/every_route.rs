@@ -31,7 +31,7 @@ async fn exactly_the_routes_with_an_authorizer_deny_requests_without_credentials
     for operation in operations() {
         let response = app.send(example_request(&app, &operation)).await;
         match operation.security {
-            Security::Nobody => assert!(response.status < 300, "{}: {}", operation.name(), response.text),
+            Security::Public => assert!(response.status < 300, "{}: {}", operation.name(), response.text),
             _ => expect(&response, 401, "unauthenticated", &operation),
         }
     }
@@ -89,8 +89,8 @@ async fn a_rate_limited_key_is_429_on_every_route() {
         for _ in 0..3 {
             responses.push(app.send(example_request(&app, &operation).bearer_auth(&key.secret)).await);
         }
-        let over = responses.iter().find(|response| response.status == 429).expect("a rate-limited response");
-        expect(over, 429, "rate_limited", &operation);
+        let limited = responses.iter().find(|response| response.status == 429).expect("a rate-limited response");
+        expect(limited, 429, "rate_limited", &operation);
         assert!(responses[0].status != 429, "{}", operation.name());
     }
     app.stop().await;

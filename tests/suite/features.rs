@@ -204,9 +204,9 @@ async fn limits_per_key_are_exact() {
     for _ in 0..2 {
         limited.push(&hello()).await.expect(202);
     }
-    let over = limited.push(&hello()).await;
-    over.assert_problem(429, "rate_limited");
-    assert!(over.header("Retry-After").is_some() && over.header("RateLimit").is_some());
+    let denied = limited.push(&hello()).await;
+    denied.assert_problem(429, "rate_limited");
+    assert!(denied.header("Retry-After").is_some() && denied.header("RateLimit").is_some());
     free.push(&hello()).await.expect(202);
     app.stop().await;
 }

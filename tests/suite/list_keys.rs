@@ -31,17 +31,17 @@ async fn a_created_key_is_in_the_next_list_and_a_deleted_one_is_not() {
     let empty = admin.get("/keys").await.expect(200).json();
     assert_eq!(empty, json!({ "keys": [], "next_cursor": null }));
 
-    let mut existing = Vec::new();
+    let mut expected = Vec::new();
     for _ in 0..3 {
         let key = app.key().create().await;
-        existing.push(key.id.clone());
+        expected.push(key.id.clone());
         let list = ids(&admin.get("/keys").await.expect(200).json());
-        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&existing));
+        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&expected));
     }
-    while let Some(gone) = existing.pop() {
+    while let Some(gone) = expected.pop() {
         admin.delete(&format!("/keys/{gone}")).await.expect(204);
         let list = ids(&admin.get("/keys").await.expect(200).json());
-        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&existing));
+        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&expected));
     }
     app.stop().await;
 }

@@ -1,5 +1,5 @@
-//! `docs/openapi.yaml`, the template and the problem pages have the same routes and codes, and every response to a key with
-//! limits has the documented rate-limit headers.
+//! `docs/openapi.yaml`, the template and the problem pages have the same routes and codes, and every response to a key
+//! with limits has the documented rate-limit headers.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn routes(local: &LocalApp) -> BTreeSet<(String, Security)> {
     let security = |authorizer: Option<&str>| match authorizer {
         Some("People") => Security::User,
         Some("Keys") => Security::Key,
-        None => Security::Nobody,
+        None => Security::Public,
         Some(other) => panic!("unknown authorizer {other}"),
     };
     let routes = local.routes().iter();

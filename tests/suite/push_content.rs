@@ -26,8 +26,8 @@ async fn a_push_has_at_most_3993_bytes() {
     let accepted = key.push(&max).await.expect(202);
     assert_eq!(accepted.json()["bytes"], 3_993);
     let too_large = of_size(&key, 3_994).await;
-    let refused = key.push(&too_large).await.expect(413);
-    insta::assert_snapshot!(redact(&refused.json()), @r#"
+    let rejected = key.push(&too_large).await.expect(413);
+    insta::assert_snapshot!(redact(&rejected.json()), @r#"
     {
       "code": "push_too_large",
       "detail": "The push has 3994 bytes; at most 3993 can be encrypted",

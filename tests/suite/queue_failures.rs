@@ -66,16 +66,16 @@ async fn an_unqueued_push_with_an_idempotency_key_is_taken_over_by_the_next_requ
 
     let (status, _) = send(&broken, &key, Some("order-17")).await;
     assert_eq!(status, 503);
-    let kept = pushes(&app).await;
+    let saved = pushes(&app).await;
     let (status, taken_over) = send(&sound, &key, Some("order-17")).await;
     assert_eq!(status, 202);
     let (status, repeated) = send(&sound, &key, Some("order-17")).await;
     app.delivered().await;
 
     assert_eq!((status, &repeated), (json!(202), &taken_over));
-    assert_eq!((kept.len(), &kept[0]["id"]), (1, &taken_over["id"]), "the saved push is taken over");
+    assert_eq!((saved.len(), &saved[0]["id"]), (1, &taken_over["id"]), "the saved push is taken over");
     let since = |push: &Value| push["created_at"].as_str().expect("a timestamp").to_owned();
-    assert!(since(&kept[0]) < since(&taken_over), "created_at is the time of acceptance");
+    assert!(since(&saved[0]) < since(&taken_over), "created_at is the time of acceptance");
     assert_eq!(since(&pushes(&app).await[0]), since(&taken_over));
     assert_eq!(browser.received().len(), 1);
     app.stop().await;
@@ -104,8 +104,8 @@ async fn a_push_that_was_queued_without_a_response_is_accepted() {
     };
 
     assert_eq!(status, 202, "{body}");
-    let kept = pushes(&app).await;
-    assert_eq!((kept.len(), &kept[0]["id"], &kept[0]["status"]), (1, &body["id"], &json!("done")));
+    let saved = pushes(&app).await;
+    assert_eq!((saved.len(), &saved[0]["id"], &saved[0]["status"]), (1, &body["id"], &json!("done")));
     assert_eq!(browser.attempts(), 1);
     app.stop().await;
 }

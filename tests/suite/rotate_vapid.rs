@@ -1,5 +1,5 @@
-//! Rotation of the VAPID secret under load: each subscription gets pushes signed with its own application server key, and one
-//! that was stored with the wrong key is still reached.
+//! Rotation of the VAPID secret under load: each subscription gets pushes signed with its own application server key,
+//! and one that was stored with the wrong key is still reached.
 
 use serde_json::{Value, json};
 use shared::push::Audience;

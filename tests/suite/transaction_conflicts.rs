@@ -1,5 +1,5 @@
-//! Transaction conflicts: neither the counting write nor an edit is applied, and both are retried. The embedded database has
-//! no conflicts, so the proxy injects them.
+//! Transaction conflicts: neither the counting write nor an edit is applied, and both are retried. The embedded
+//! database has no conflicts, so the proxy injects them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The cost of the authorizer: one write of one unit for an allowed request, also with a key in full use, and no call for a
-//! string that is not a key.
+//! The cost of the authorizer: one write of one unit for an allowed request, also with a key in full use, and no call
+//! for a string that is not a key.
 
 use std::collections::HashMap;
 
@@ -121,8 +121,8 @@ fn event(key: &str, resource: &str, path: &str) -> Value {
     })
 }
 
-/// The size of an item as DynamoDB charges it: names and strings in UTF-8, a number in one byte per two digits plus one, and
-/// a map in 3 bytes plus one per entry.
+/// The size of an item as DynamoDB charges it: names and strings in UTF-8, a number in one byte per two digits plus
+/// one, and a map in 3 bytes plus one per entry.
 fn size(item: &HashMap<String, AttributeValue>) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }
@@ -243,13 +243,13 @@ async fn expired_parts_of_a_key_are_pruned_by_a_later_write_at_no_cost() {
     let now = Timestamp::now();
     let (day, minute) = (now.day(), now.minute());
     let number = |n: i64| AttributeValue::N(n.to_string());
-    let over = |index: i64| match index {
+    let expired = |index: i64| match index {
         0..20 => format!("m{}", minute - 2 - index),
         _ => format!("d{}", day - 31 - index),
     };
     let kept = [format!("m{}", minute - 1), format!("d{}", day - 29)];
     let mut past: HashMap<String, AttributeValue> =
-        (0..30).map(over).chain(kept.clone()).map(|name| (name, number(1))).collect();
+        (0..30).map(expired).chain(kept.clone()).map(|name| (name, number(1))).collect();
     past.insert("old_hash".to_owned(), AttributeValue::B(Blob::new([7; 32])));
     past.insert("old_hint".to_owned(), AttributeValue::S("ab12".to_owned()));
     past.insert("old_until".to_owned(), number(now.millis() - 61_000));
@@ -266,8 +266,8 @@ async fn expired_parts_of_a_key_are_pruned_by_a_later_write_at_no_cost() {
     }
 
     let item = authorizer.database.item(&key).await;
-    let left: Vec<_> = (0..30).map(over).filter(|name| item.contains_key(name)).collect();
-    assert_eq!(left, Vec::<String>::new());
+    let remaining: Vec<_> = (0..30).map(expired).filter(|name| item.contains_key(name)).collect();
+    assert_eq!(remaining, Vec::<String>::new());
     assert!(kept.iter().all(|name| item.contains_key(name)), "{item:?}");
     assert!(!item.keys().any(|name| name.starts_with("old_")), "{item:?}");
     assert_eq!(

@@ -79,9 +79,9 @@ async fn functions_in_cargo_lambda_watch_run_behind_the_authorizer() {
 }
 
 async fn listening(port: u16) {
-    let began = Instant::now();
+    let started = Instant::now();
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        assert!(began.elapsed() < Duration::from_mins(2), "nothing listens on port {port}");
+        assert!(started.elapsed() < Duration::from_mins(2), "nothing listens on port {port}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

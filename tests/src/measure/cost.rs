@@ -1,5 +1,5 @@
-//! The cost of one push in capacity units and queue messages, from the authorizer's write to the last result, and the number
-//! of DynamoDB calls that the authorizer makes for an allowed request. The fault proxy counts both.
+//! The cost of one push in capacity units and queue messages, from the authorizer's write to the last result, and the
+//! number of DynamoDB calls that the authorizer makes for an allowed request. The fault proxy counts both.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,8 +20,8 @@ const QUEUE: &str = "PushDeadLetters";
 /// Write units and read units.
 type Units = (f64, f64);
 
-/// The documented cost: recipients, then the units of the authorizer, of send-push and of deliver, then the messages. The
-/// table in `docs/operations.md` is calculated from these.
+/// The documented cost: recipients, then the units of the authorizer, of send-push and of deliver, then the messages.
+/// The table in `docs/operations.md` is calculated from these.
 const DOCUMENTED: [(usize, Units, Units, Units, usize); 3] = [
     (1, (1.0, 0.0), (1.0, 0.0), (8.0, 3.0), 1),
     (100, (1.0, 0.0), (1.0, 0.0), (17.0, 109.0), 1),

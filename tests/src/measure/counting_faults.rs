@@ -1,5 +1,5 @@
-//! One request in ten is lost, and one response in ten after its write was applied: the counter equals the allowed calls, up
-//! to calls that ended without a response.
+//! One request in ten is lost, and one response in ten after its write was applied: the counter equals the allowed
+//! calls, up to calls that ended without a response.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

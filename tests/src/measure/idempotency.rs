@@ -1,4 +1,5 @@
-//! 64 concurrent sends with one `Idempotency-Key` are one push: the others get its response, or 409 while it is in flight.
+//! 64 concurrent sends with one `Idempotency-Key` are one push: the others get its response, or 409 while it is in
+//! flight.
 
 use std::collections::BTreeSet;
 

@@ -73,16 +73,16 @@ async fn trial(app: &App, change: Change) -> Trial {
             Change::Disable => admin.patch(&path, &json!({ "status": "inactive" })).await,
             Change::Narrow => admin.patch(&path, &json!({ "channels": ["news"] })).await,
         };
-        let answered = Instant::now();
+        let responded = Instant::now();
         changed.store(true, Ordering::SeqCst);
         assert!(matches!(response.status, 200 | 204), "{}", response.text);
-        answered
+        responded
     };
-    let (attempts, answered) = futures::future::join(senders, edit).await;
+    let (attempts, responded) = futures::future::join(senders, edit).await;
     let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
-    let later = attempts.iter().filter(|attempts| attempts.started > answered);
-    let before = attempts.iter().any(|attempts| attempts.allowed && attempts.ended < answered);
-    let in_flight = attempts.iter().any(|attempts| attempts.started < answered && attempts.ended > answered);
+    let later = attempts.iter().filter(|attempts| attempts.started > responded);
+    let before = attempts.iter().any(|attempts| attempts.allowed && attempts.ended < responded);
+    let in_flight = attempts.iter().any(|attempts| attempts.started < responded && attempts.ended > responded);
 
     Trial {
         later: later.clone().count(),

@@ -1,5 +1,5 @@
-//! 16 senders go on while their key is rotated, with an overlap and then without: no request with a valid secret is denied,
-//! and none with an expired secret is allowed.
+//! 16 senders go on while their key is rotated, with an overlap and then without: no request with a valid secret is
+//! denied, and none with an expired secret is allowed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -44,19 +44,19 @@ pub async fn run(trials: usize) {
     let app = App::start().await;
     let mut tally = Tally::default();
     for _ in 0..trials {
-        trial(&app, &mut tally).await;
+        run_trial(&app, &mut tally).await;
     }
     let Tally { valid, valid_denied, ended, ended_allowed, raced } = tally;
     print_line(&format!(
         "rotation: {trials} trials, {SENDERS} senders: {valid} requests with a valid secret, {valid_denied} of them \
-         refused; {ended} with one that had ended, {ended_allowed} of them let through; {raced} on their way at an end"
+         denied; {ended} with an expired one, {ended_allowed} of them allowed; {raced} in flight at an expiry"
     ));
     assert_eq!((valid_denied, ended_allowed), (0, 0));
     assert!(ended >= trials * SENDERS && raced >= trials, "too few requests raced");
     app.stop().await;
 }
 
-async fn trial(app: &App, tally: &mut Tally) {
+async fn run_trial(app: &App, tally: &mut Tally) {
     let key = app.key().create().await;
     let generations = Mutex::new(vec![Generation { secret: key.secret.clone(), ended: None }]);
     let (allowed, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -76,11 +76,11 @@ async fn trial(app: &App, tally: &mut Tally) {
     let generations = generations.into_inner().unwrap_or_else(PoisonError::into_inner);
     for sent in sent.into_iter().flatten() {
         match generations[sent.generation].ended {
-            Some((_, answered)) if sent.started > answered => {
+            Some((_, responded)) if sent.started > responded => {
                 tally.ended += 1;
                 tally.ended_allowed += usize::from(sent.allowed);
             }
-            Some((asked, _)) if sent.ended > asked => tally.raced += 1,
+            Some((requested, _)) if sent.ended > requested => tally.raced += 1,
             _ => {
                 tally.valid += 1;
                 tally.valid_denied += usize::from(!sent.allowed);
@@ -91,12 +91,12 @@ async fn trial(app: &App, tally: &mut Tally) {
 
 async fn rotate(app: &App, key: &Key<'_>, overlap: u32, generations: &Mutex<Vec<Generation>>) {
     let path = format!("/keys/{}/rotate", key.id);
-    let asked = Instant::now();
+    let requested = Instant::now();
     let response = app.admin().await.post(&path, &json!({ "overlap_seconds": overlap })).await.expect(200).json();
-    let answered = Instant::now();
+    let responded = Instant::now();
     let mut generations = generations.lock().unwrap_or_else(PoisonError::into_inner);
     if overlap == 0 {
-        generations.iter_mut().for_each(|generation| generation.ended = Some((asked, answered)));
+        generations.iter_mut().for_each(|generation| generation.ended = Some((requested, responded)));
     }
     let secret = response["secret"].as_str().expect("a secret").to_owned();
     generations.push(Generation { secret, ended: None });

@@ -20,7 +20,7 @@ pub enum Security {
     /// An API key.
     Key,
     /// No principal: the operation is public.
-    Nobody,
+    Public,
 }
 
 /// An operation: one method of one path.
@@ -77,7 +77,7 @@ pub fn operations() -> Vec<Operation> {
         for name in METHODS {
             let Some(place) = item.child(name) else { continue };
             let security = match place.value["security"][0].as_object().and_then(|first| first.keys().next()) {
-                None => Security::Nobody,
+                None => Security::Public,
                 Some(name) if name == "person" => Security::User,
                 Some(_) => Security::Key,
             };

@@ -1,4 +1,5 @@
-//! The examples of `docs/openapi.yaml`: each is valid by its schema, and each problem has the detail that the API sends.
+//! The examples of `docs/openapi.yaml`: each is valid by its schema, and each problem has the detail that the API
+//! sends.
 
 use serde_json::Value;
 use shared::channel::{ChannelId, Channels, Slug, Slugs};

@@ -1,5 +1,5 @@
-//! The parts of a response, as the coverage names them: its headers and the fields of its body. Only unconditional parts of
-//! a schema count; `if`, `then` and `else` narrow parts that are listed elsewhere.
+//! The parts of a response, as the coverage names them: its headers and the fields of its body. Only unconditional
+//! parts of a schema count; `if`, `then` and `else` narrow parts that are listed elsewhere.
 
 use std::collections::BTreeSet;
 
@@ -37,8 +37,8 @@ pub(super) fn present(documented: &Place, route: &str, schema: &Place, body: &Va
     parts
 }
 
-/// The owner of a part. A component that several routes share is one owner: its part counts as seen if any of the routes
-/// returned it. So a shared problem may document a header that only some routes return, such as `RateLimit`.
+/// The owner of a part. A component that several routes share is one owner: its part counts as seen if any of the
+/// routes returned it. So a shared problem may document a header that only some routes return, such as `RateLimit`.
 fn owner<'a>(documented: &'a Place, route: &'a str) -> &'a str {
     documented.pointer.strip_prefix("/components/responses/").unwrap_or(route)
 }

@@ -101,8 +101,8 @@ pub(crate) fn validate_response(method: &Method, path: &str, response: &Response
     }
 }
 
-/// Validates the body of a request that got this status: an accepted body must match the document, a rejected one may be
-/// anything.
+/// Validates the body of a request that got this status: an accepted body must match the document, a rejected one may
+/// be anything.
 ///
 /// # Errors
 ///
@@ -129,8 +129,8 @@ fn operation(method: &Method, path: &str) -> Option<Operation> {
     find(method, path)
 }
 
-/// Checks that every required header is present, every present header is documented, and each matches its schema. Returns
-/// the names of the present headers.
+/// Checks that every required header is present, every present header is documented, and each matches its schema.
+/// Returns the names of the present headers.
 fn validate_headers(documented: &Place, response: &Response) -> Result<Vec<&'static str>, String> {
     let headers = documented.child("headers").ok_or("its headers are not documented")?;
     let mut present = Vec::new();

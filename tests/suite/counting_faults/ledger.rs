@@ -57,7 +57,7 @@ pub(super) struct Call {
     /// Whether the key was active at any time since the start.
     pub(super) was_active: bool,
     pub(super) lost_in_a_row: u32,
-    unanswered: u32,
+    lost_responses: u32,
     write: WriteState,
     seen: Seen,
 }
@@ -66,7 +66,7 @@ impl Call {
     /// A call that starts while the key is active or inactive.
     pub(super) fn started(active: bool) -> Self {
         let seen = Seen::default();
-        Self { end: None, was_active: active, lost_in_a_row: 0, unanswered: 0, write: WriteState::Unapplied, seen }
+        Self { end: None, was_active: active, lost_in_a_row: 0, lost_responses: 0, write: WriteState::Unapplied, seen }
     }
 
     /// Records that an attempt was applied, with the status of its response.
@@ -84,7 +84,7 @@ impl Call {
     }
 
     /// Records that the response to an attempt arrives.
-    pub(super) fn answered(&mut self, sent: &SentRequest, status: u16) {
+    pub(super) fn response_arrived(&mut self, sent: &SentRequest, status: u16) {
         self.lost_in_a_row = 0;
         if self.write == WriteState::Unapplied {
             self.seen.prune_rejected += usize::from(prunes(sent));
@@ -95,9 +95,9 @@ impl Call {
     }
 
     /// Records that an attempt gets no response.
-    pub(super) fn unanswered(&mut self) {
+    pub(super) fn response_lost(&mut self) {
         self.lost_in_a_row += 1;
-        self.unanswered += 1;
+        self.lost_responses += 1;
     }
 
     /// Records the end of the call.
@@ -122,7 +122,7 @@ impl Call {
 
     /// Whether the call may have been counted although it was not allowed.
     fn ambiguous(&self) -> bool {
-        self.end != Some(End::Authorized) && self.unanswered > 0
+        self.end != Some(End::Authorized) && self.lost_responses > 0
     }
 }
 

@@ -1,5 +1,5 @@
-//! Mutants of the counting write, injected in the fault proxy: the store's code is unchanged. DynamoDB rejects an expression
-//! with unused names or values, so a mutant disables a condition by OR-ing a tautology to it.
+//! Mutants of the counting write, injected in the fault proxy: the store's code is unchanged. DynamoDB rejects an
+//! expression with unused names or values, so a mutant disables a condition by OR-ing a tautology to it.
 
 use serde_json::Value;
 use tests::fault_proxy::Rewrites;

@@ -1,4 +1,5 @@
-//! The scenarios: calls with one key from several environments, with losses, kills, edits, rotations and the passing of time.
+//! The scenarios: calls with one key from several environments, with losses, kills, edits, rotations and the passing of
+//! time.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,8 +10,8 @@ use proptest::prelude::*;
 pub(super) enum Losses {
     /// Any attempt may be lost, and any call may be canceled.
     Any,
-    /// At most two attempts of a call in a row are lost, and no call is canceled. An abandoned attempt arrives, if at all,
-    /// before its call ends: a write whose sender is gone cannot be recognized.
+    /// At most two attempts of a call in a row are lost, and no call is canceled. An abandoned attempt arrives, if at
+    /// all, before its call ends: a write whose sender is gone cannot be recognized.
     TwoInARow,
 }
 

@@ -1,5 +1,5 @@
-//! The simulator: it runs a scenario with the real store and the real SDK. The fault proxy holds every attempt until the
-//! scenario decides on it. Time passes only by the scenario's steps, so that each run of a scenario is the same.
+//! The simulator: it runs a scenario with the real store and the real SDK. The fault proxy holds every attempt until
+//! the scenario decides on it. Time passes only by the scenario's steps, so that each run of a scenario is the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -135,9 +135,9 @@ impl Simulator {
             Step::Arrive(_) if self.late.is_empty() => Ok(()),
             Step::Arrive(which) => self.arrive(which % self.late.len()).await,
             Step::Kill(which, arrives) => self.kill(which, arrives).await,
-            Step::Drop(which, arrives) => self.canceled(self.in_progress(which), arrives).await,
-            Step::Disable => self.switch(Status::Inactive).await,
-            Step::Enable => self.switch(Status::Active).await,
+            Step::Drop(which, arrives) => self.cancel(self.in_progress(which), arrives).await,
+            Step::Disable => self.set_status(Status::Inactive).await,
+            Step::Enable => self.set_status(Status::Active).await,
             Step::Rotate => self.rotate().await,
             Step::Wait(millis) => {
                 self.wait(millis);
@@ -183,25 +183,25 @@ impl Simulator {
         let fault = if spared { AttemptFault::None } else { fault };
         let call = &mut self.calls[index];
         if matches!(fault, AttemptFault::None | AttemptFault::LoseResponse) {
-            let reply = self.proxy.apply(&held.sent).await;
-            call.applied(&held.sent, reply.status)?;
+            let response = self.proxy.apply(&held.sent).await;
+            call.applied(&held.sent, response.status)?;
             if fault == AttemptFault::None {
-                call.answered(&held.sent, reply.status);
-                held.respond(reply);
+                call.response_arrived(&held.sent, response.status);
+                held.respond(response);
                 return self.settle(index).await;
             }
         }
         if fault == AttemptFault::Late {
             self.abandon(index, held.sent.clone());
         } else {
-            call.unanswered();
+            call.response_lost();
         }
-        // By this the SDK learns that nothing comes.
+        // Dropping the request breaks the connection of the SDK.
         drop(held);
         self.settle(index).await
     }
 
-    /// Lets every call in progress come to its end.
+    /// Runs every call in progress to its end.
     async fn finish(&mut self) -> Result<(), Stop> {
         while let Some(call) = self.in_progress(0) {
             self.attempt(call, AttemptFault::None).await?;
@@ -210,33 +210,33 @@ impl Simulator {
     }
 
     fn abandon(&mut self, index: usize, sent: SentRequest) {
-        self.calls[index].unanswered();
+        self.calls[index].response_lost();
         self.late.push(Late { call: index, sent, abandoned_at: self.now });
     }
 
-    /// An attempt that was given up arrives, with nobody listening.
+    /// Delivers an abandoned attempt. Its response goes nowhere.
     async fn arrive(&mut self, which: usize) -> Result<(), Stop> {
         let Late { call, sent, abandoned_at } = self.late.remove(which);
         let abandoned = !matches!(self.calls[call].end, None | Some(End::Authorized));
         if self.now - abandoned_at > CALL_TIMEOUT || (self.losses == Losses::TwoInARow && abandoned) {
             return Ok(());
         }
-        let reply = self.proxy.apply(&sent).await;
-        Ok(self.calls[call].applied(&sent, reply.status)?)
+        let response = self.proxy.apply(&sent).await;
+        Ok(self.calls[call].applied(&sent, response.status)?)
     }
 
-    /// Ends an environment with all its calls, and starts another in its place.
+    /// Ends an environment with all its calls, and starts a new one.
     async fn kill(&mut self, which: usize, arrives: bool) -> Result<(), Stop> {
         let Some(call) = self.in_progress(which).filter(|_| self.losses == Losses::Any) else { return Ok(()) };
         let environment = self.running[&call].environment;
         while let Some(call) = self.running.iter().find(|(_, call)| call.environment == environment).map(|(i, _)| *i) {
-            self.canceled(Some(call), arrives).await?;
+            self.cancel(Some(call), arrives).await?;
         }
         self.environments[environment] = Arc::new(EmbeddedDynamoDb::store(&self.proxy.url()));
         Ok(())
     }
 
-    async fn canceled(&mut self, call: Option<usize>, arrives: bool) -> Result<(), Stop> {
+    async fn cancel(&mut self, call: Option<usize>, arrives: bool) -> Result<(), Stop> {
         let Some(index) = call.filter(|_| self.losses == Losses::Any) else { return Ok(()) };
         let call = self.running.remove(&index).expect("a call in progress");
         call.task.abort();
@@ -245,12 +245,12 @@ impl Simulator {
         self.calls[index].end = Some(End::Canceled);
         match call.held {
             Some(held) if arrives => self.abandon(index, held.sent),
-            _ => self.calls[index].unanswered(),
+            _ => self.calls[index].response_lost(),
         }
         Ok(())
     }
 
-    async fn switch(&mut self, status: Status) -> Result<(), Stop> {
+    async fn set_status(&mut self, status: Status) -> Result<(), Stop> {
         let after = Key { status, revision: random::base62(8), ..self.key.clone() };
         let event = self.event(Action::Changed, &after);
         let edited = self.admin.edit_key(&self.key, &after, &event).await.expect("a response");
