@@ -167,7 +167,7 @@ def trace_sends(operator: Operator, ada: str, push_hosts: list[str]) -> None:
             id = operator.request("PUT", "/subscriptions", key, browser)[1]["id"]
             push = operator.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
             done = until("the delivery", lambda: [line for line in operator.logged(push) if line.get("message") == "sent"])
-            expect("recipients", (done[0]["outcome"], done[0][outcooperator.capitalize()]), ("done", 1))
+            expect("recipients", (done[0]["outcome"], done[0][outcome.capitalize()]), ("done", 1))
             trace = [("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
             expect(f"the trace of a {outcome} send", trace_of(operator, done[0]["request_id"]), trace)
             expect("the browser unsubscribes", operator.status("DELETE", f"/subscriptions/{id}", key), 204)
