@@ -1,4 +1,4 @@
-"""MiniStack, an AWS emulator that is not ours: one process on free ports in a folder that goes away with it."""
+"""MiniStack, a third-party AWS emulator: one process on free ports with a temporary folder."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ REGION = "eu-central-1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, each another one."""
+    """Distinct free ports."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -29,7 +29,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class MiniStack:
-    """The emulator, running; IAM is enforced, so a function may do what its role grants and no more."""
+    """A running emulator. It enforces IAM, so a function can do exactly what its role grants."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pushgate-emulator-"))
@@ -39,7 +39,7 @@ class MiniStack:
         self.process: subprocess.Popen | None = None
 
     def environment(self) -> dict[str, str]:
-        """What a client of it has in its environment: none of the person's own credentials or profiles."""
+        """The environment of a client, without the developer's own credentials and profiles."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return kept | {
             "AWS_ACCESS_KEY_ID": "test",
@@ -66,25 +66,25 @@ class MiniStack:
             "TMPDIR": str(self.folder),
         }
         with self.log.open("wb") as log:
-            # A session of its own, so that the functions which it starts end with it.
+            # In a session of its own, so that the functions are killed with it.
             self.process = subprocess.Popen(
                 [PROGRAM], cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            self._wait_until_it_answers()
+            self._wait_until_ready()
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _wait_until_it_answers(self) -> None:
-        began = time.monotonic()
+    def _wait_until_ready(self) -> None:
+        started = time.monotonic()
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2):
                     return
             except (urllib.error.URLError, OSError):
-                if self.process.poll() is not None or time.monotonic() - began > 60:
+                if self.process.poll() is not None or time.monotonic() - started > 60:
                     raise SystemExit(f"MiniStack does not start:\n{self.log.read_text()}") from None
                 time.sleep(0.1)
 

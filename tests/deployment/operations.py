@@ -1,214 +1,225 @@
-"""What an operator does by the manual, on the emulator: each command, and that it had the effect which the manual promises."""
+"""The runbook on the emulator: runs each command of docs/operations.md, and checks that it has the promised effect."""
 
 import json
 import urllib.request
 
-from actor import Operator, expect, push_service, refusing_push_service, until
-from manual import Manual
 from ministack import MiniStack
-from people import new_password
+from runbook import Runbook
+from runbook_operator import Operator, expect, push_service, rejecting_push_service, until
 from stack import Stack
+from users import new_password
+
+# The headings of docs/operations.md.
+DEPLOY = "Deploy"
+FIRST_ADMIN = "The first admin"
+USERS = "How a person joins an account, and leaves"
+UPGRADE = "Upgrade"
+ROLL_BACK = "Roll back"
+RESTORE = "Restore from a backup"
+ROTATE = "Rotate the VAPID secret"
+TRACE = "Follow a request"
+ALARMS = "Alarms"
+DEAD_LETTERS = "Dead letters"
+DELETE = "Delete a deployment"
 
 NOT_RUN = {
-    ("Deploy", 1): "asks questions; the stack is deployed by the same command without them",
-    ("Upgrade", 1): "fetches a release and builds it",
-    ("Roll back", 1): "fetches a release and builds it",
-    ("Roll back", 2): "needs an update whose roll back has failed",
-    ("Restore from a backup", 5): "MiniStack keeps no backup of a table that is deleted",
+    (DEPLOY, 1): "is interactive; the stack is deployed by the same command without prompts",
+    (UPGRADE, 1): "fetches a release and builds it",
+    (ROLL_BACK, 1): "fetches a release and builds it",
+    (ROLL_BACK, 2): "needs an update whose rollback has failed",
+    (RESTORE, 5): "MiniStack keeps no backup of a deleted table",
 }
-UNKNOWN = {("Dead letters", 2): "MiniStack has no StartMessageMoveTask (it was run, and failed for that)"}
+UNSUPPORTED = {(DEAD_LETTERS, 2): "MiniStack has no StartMessageMoveTask; the block was run and failed for that"}
 
-OTHERWISE = [
-    "The first admin is made with a --temporary-password, since MiniStack draws one that its own policy refuses",
-    "MiniStack restores a table as it is now, whatever the time that is asked for",
-    "MiniStack takes a token of any client of the pool, since it does not look for whom it is (`aud`)",
-    "MiniStack tells an authorizer no id of its request, so the way of a request begins with the function",
-    "aws is called with --endpoint-url, since for SQS it does not look into the environment",
+DIFFERENCES = [
+    "The first admin is created with a --temporary-password, since MiniStack generates one that its own policy rejects",
+    "MiniStack restores a table as it is now, for any requested time",
+    "MiniStack accepts a token of any client of the user pool, since it does not check `aud`",
+    "MiniStack gives an authorizer no request id, so the trace of a request starts with the function",
+    "aws is called with --endpoint-url, since for SQS it ignores the environment",
 ]
 
-JOIN = "How a person joins an account, and leaves"
-RESTORE = "Restore from a backup"
 ADA, MAX = "ada@example.com", "max@example.com"
 
 
-def prepare_the_account(me: Operator) -> None:
+def prepare_the_account(operator: Operator) -> None:
     """Deploy: the role for access logs, and the secret of a sign-in provider."""
     for region in ("first", "second"):
-        me.manual.run("Deploy", 2)
-    role = me.stack.client("apigateway").get_account()["cloudwatchRoleArn"]
+        operator.runbook.run(DEPLOY, 2)
+    role = operator.stack.client("apigateway").get_account()["cloudwatchRoleArn"]
     expect("the role for access logs", role.rpartition("/")[2], "api-gateway-logs")
     google = json.dumps({"client_id": "id", "client_secret": "secret"})
-    me.manual.run("Deploy", 3, typed=google)
-    kept = me.stack.client("secretsmanager").get_secret_value(SecretId="pushgate/google")["SecretString"]
+    operator.runbook.run(DEPLOY, 3, typed=google)
+    kept = operator.stack.client("secretsmanager").get_secret_value(SecretId="pushgate/google")["SecretString"]
     expect("the secret of Google", kept, google)
 
 
-def make_the_first_admin(me: Operator) -> str:
-    """The first admin signs in and manages; her ID token."""
+def create_the_first_admin(operator: Operator) -> str:
+    """The first admin signs in and creates a channel; returns their ID token."""
     given = {"--username ada": f"--temporary-password '{new_password()}' --username ada"}
-    me.manual.run("The first admin", 1, given)
-    me.chooses_a_password(ADA)
-    ada = me.signs_in(ADA)["IdToken"]
-    expect("the first admin makes a channel", me.status("POST", "/channels", ada, {"slug": "ops"}), 201)
+    operator.runbook.run(FIRST_ADMIN, 1, given)
+    operator.choose_password(ADA)
+    ada = operator.sign_in(ADA)["IdToken"]
+    expect("the first admin creates a channel", operator.status("POST", "/channels", ada, {"slug": "ops"}), 201)
     return ada
 
 
-def join_and_leave(me: Operator) -> None:
-    """Somebody without an account is given one, becomes an admin, and is removed."""
-    me.adds(MAX)
-    me.chooses_a_password(MAX)
-    expect("without an account", me.request("GET", "/keys", me.signs_in(MAX)["IdToken"])[1]["code"], "no_account")
-    me.manual.run(JOIN, 2)
-    member = me.signs_in(MAX)["IdToken"]
-    expect("a member looks", me.status("GET", "/keys", member), 200)
-    expect("a member makes nothing", me.status("POST", "/channels", member, {"slug": "news"}), 403)
-    me.manual.run(JOIN, 2, {"Value=member": "Value=admin"})
-    admin = me.signs_in(MAX)
-    expect("an admin makes a channel", me.status("POST", "/channels", admin["IdToken"], {"slug": "news"}), 201)
-    rows = sorted(line.split("\t")[1:] for line in me.manual.run(JOIN, 1).splitlines())
-    people = [["True", "CONFIRMED", user, "acme", "admin"] for user in (ADA, MAX)]
-    expect("the list of people", [row for row in rows if row[2] in (ADA, MAX)], people)
+def add_and_remove_users(operator: Operator) -> None:
+    """A user without an account gets one, becomes an admin, and is removed."""
+    operator.add_user(MAX)
+    operator.choose_password(MAX)
+    expect("without an account", operator.request("GET", "/keys", operator.sign_in(MAX)["IdToken"])[1]["code"], "no_account")
+    operator.runbook.run(USERS, 2)
+    member = operator.sign_in(MAX)["IdToken"]
+    expect("a member reads", operator.status("GET", "/keys", member), 200)
+    expect("a member cannot create", operator.status("POST", "/channels", member, {"slug": "news"}), 403)
+    operator.runbook.run(USERS, 2, {"Value=member": "Value=admin"})
+    admin = operator.sign_in(MAX)
+    expect("an admin creates a channel", operator.status("POST", "/channels", admin["IdToken"], {"slug": "news"}), 201)
+    rows = sorted(line.split("\t")[1:] for line in operator.runbook.run(USERS, 1).splitlines())
+    users = [["True", "CONFIRMED", user, "acme", "admin"] for user in (ADA, MAX)]
+    expect("the list of users", [row for row in rows if row[2] in (ADA, MAX)], users)
 
-    expect("before he is removed", me.ways_in(MAX, admin["RefreshToken"]), ["password", "refresh token"])
-    me.manual.run(JOIN, 3)
-    expect("after he was removed", me.ways_in(MAX, admin["RefreshToken"]), [])
-    expect("his token, until it expires", me.status("GET", "/keys", admin["IdToken"]), 200)
+    expect("before the removal", operator.working_credentials(MAX, admin["RefreshToken"]), ["password", "refresh token"])
+    operator.runbook.run(USERS, 3)
+    expect("after the removal", operator.working_credentials(MAX, admin["RefreshToken"]), [])
+    expect("the ID token, until it expires", operator.status("GET", "/keys", admin["IdToken"]), 200)
 
 
-def restore_a_deleted_key(me: Operator, ada: str) -> None:
-    """Of two keys one is deleted after the backup: it comes back switched off, and the other stays as it is."""
+def restore_a_deleted_key(operator: Operator, ada: str) -> None:
+    """One of two keys is deleted after the backup: the restore brings it back inactive and does not change the other."""
     made = {"permissions": ["PushNotifications/Send"], "scope": "channels", "channels": ["ops"]}
-    lost, kept = (me.request("POST", "/keys", ada, made | {"name": name})[1] for name in ("lost", "kept"))
-    expect("a send before", me.status("POST", "/push", lost["secret"], {"title": "Hello"}), 202)
-    me.manual.run(RESTORE, 1)
-    expect("the deletion", me.status("DELETE", f"/keys/{lost['key']['id']}", ada), 204)
-    expect("a send after", me.status("POST", "/push", kept["secret"], {"title": "Hello"}), 202)
+    lost, kept = (operator.request("POST", "/keys", ada, made | {"name": name})[1] for name in ("lost", "kept"))
+    expect("a send before", operator.status("POST", "/push", lost["secret"], {"title": "Hello"}), 202)
+    operator.runbook.run(RESTORE, 1)
+    expect("the deletion", operator.status("DELETE", f"/keys/{lost['key']['id']}", ada), 204)
+    expect("a send after", operator.status("POST", "/push", kept["secret"], {"title": "Hello"}), 202)
 
-    # Those that the suite made are there, too, so what was there already is more than one.
-    printed = me.manual.run(RESTORE, 2)
+    # The keys of the suite exist as well, so the number of existing keys is more than one.
+    printed = operator.runbook.run(RESTORE, 2)
     expect("a dry run counts", printed.startswith("keys-restored: ") and ", 1 to copy\n" in printed, True)
-    expect("and copies nothing", me.item("KeysTable", {"account": "acme", "id": lost["key"]["id"]}), None)
-    printed = me.manual.run(RESTORE, 3)
+    expect("the dry run copies nothing", operator.item("KeysTable", {"account": "acme", "id": lost["key"]["id"]}), None)
+    printed = operator.runbook.run(RESTORE, 3)
     expect("one is copied", "keys-restored: 1 copied, " in printed, True)
     expect("its channel counts it", "channels whose number of keys was wrong: 1\n" in printed, True)
-    printed = me.manual.run(RESTORE, 3)
-    expect("twice copies nothing more", ("copied" in printed, printed.splitlines()[1].endswith("wrong: 0")), (False, True))
+    printed = operator.runbook.run(RESTORE, 3)
+    expect("the second run copies nothing", ("copied" in printed, printed.splitlines()[1].endswith("wrong: 0")), (False, True))
 
-    refused = me.request("POST", "/push", lost["secret"], {"title": "Hello"})
-    expect("the restored key is switched off", (refused[0], state_of(me, ada, lost)), (403, ("inactive", 1)))
-    expect("the other is as it was", state_of(me, ada, kept), ("active", 1))
-    expect("the channel is in use", me.status("DELETE", "/channels/ops", ada), 409)
-    expect("switched on", me.status("PATCH", f"/keys/{lost['key']['id']}", ada, {"status": "active"}), 200)
-    expect("it sends again", me.status("POST", "/push", lost["secret"], {"title": "Hello"}), 202)
+    denied = operator.request("POST", "/push", lost["secret"], {"title": "Hello"})
+    expect("the restored key is inactive", (denied[0], state_of(operator, ada, lost)), (403, ("inactive", 1)))
+    expect("the other key is unchanged", state_of(operator, ada, kept), ("active", 1))
+    expect("the channel is in use", operator.status("DELETE", "/channels/ops", ada), 409)
+    expect("it is activated", operator.status("PATCH", f"/keys/{lost['key']['id']}", ada, {"status": "active"}), 200)
+    expect("it sends again", operator.status("POST", "/push", lost["secret"], {"title": "Hello"}), 202)
     for key in (lost, kept):
-        expect("the keys are deleted", me.status("DELETE", f"/keys/{key['key']['id']}", ada), 204)
-    expect("so is the channel", me.status("DELETE", "/channels/ops", ada), 204)
-    me.manual.run(RESTORE, 4)
-    expect("the copy is gone", "keys-restored" in me.stack.client("dynamodb").list_tables()["TableNames"], False)
+        expect("the keys are deleted", operator.status("DELETE", f"/keys/{key['key']['id']}", ada), 204)
+    expect("so is the channel", operator.status("DELETE", "/channels/ops", ada), 204)
+    operator.runbook.run(RESTORE, 4)
+    expect("the copy is gone", "keys-restored" in operator.stack.client("dynamodb").list_tables()["TableNames"], False)
 
 
-def state_of(me: Operator, ada: str, key: dict) -> tuple[str, int]:
-    """Whether a key is switched on, and how often it was used."""
-    shown = me.request("GET", f"/keys/{key['key']['id']}", ada)[1]
-    return shown["status"], shown["usage"]["total"]
+def state_of(operator: Operator, ada: str, key: dict) -> tuple[str, int]:
+    """The status of a key and its total usage."""
+    found = operator.request("GET", f"/keys/{key['key']['id']}", ada)[1]
+    return found["status"], found["usage"]["total"]
 
 
-def restore_subscriptions(me: Operator, key: str, browsers: list[dict]) -> None:
-    """Of two subscriptions of a channel, after the backup, one is deleted and comes back with its membership, and the other
-    leaves the channel and stays out of it."""
+def restore_subscriptions(operator: Operator, key: str, browsers: list[dict]) -> None:
+    """After the backup, one of two subscriptions of a channel is deleted and the other leaves the channel. The restore
+    brings the first back with its membership, and the other stays out of the channel."""
     ids = []
     for browser in browsers:
-        ids.append(me.request("PUT", "/subscriptions", key, browser | {"channels": ["news"]})[1]["id"])
+        ids.append(operator.request("PUT", "/subscriptions", key, browser | {"channels": ["news"]})[1]["id"])
     table = {"KeysTableName": "SubscriptionsTableName", "keys-restored": "subscriptions-restored"}
-    me.manual.run(RESTORE, 1, table)
-    expect("one is deleted", me.status("DELETE", f"/subscriptions/{ids[0]}", key), 204)
-    expect("the other leaves", me.status("PUT", "/subscriptions", key, browsers[1] | {"channels": []}), 200)
-    printed = me.manual.run(RESTORE, 3, {"keys-restored KeysTable": "subscriptions-restored SubscriptionsTable"})
+    operator.runbook.run(RESTORE, 1, table)
+    expect("one is deleted", operator.status("DELETE", f"/subscriptions/{ids[0]}", key), 204)
+    expect("the other leaves", operator.status("PUT", "/subscriptions", key, browsers[1] | {"channels": []}), 200)
+    printed = operator.runbook.run(RESTORE, 3, {"keys-restored KeysTable": "subscriptions-restored SubscriptionsTable"})
     expect("what is restored", "subscriptions-restored: 2 copied, 1 left its channel, " in printed, True)
-    expect("it is there", me.item("SubscriptionsTable", {"pk": "acme", "sk": ids[0]}) is not None, True)
-    me.manual.run(RESTORE, 4, {"keys-restored": "subscriptions-restored"})
+    expect("it is there", operator.item("SubscriptionsTable", {"pk": "acme", "sk": ids[0]}) is not None, True)
+    operator.runbook.run(RESTORE, 4, {"keys-restored": "subscriptions-restored"})
 
 
-def rotate_the_secret(me: Operator) -> None:
-    secrets = me.stack.client("secretsmanager")
-    name = me.stack.resources("AWS::SecretsManager::Secret")["VapidSecret"]
+def rotate_the_secret(operator: Operator) -> None:
+    secrets = operator.stack.client("secretsmanager")
+    name = operator.stack.resources("AWS::SecretsManager::Secret")["VapidSecret"]
     before = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
-    me.manual.run("Rotate the VAPID secret", 1)
-    me.manual.run("Rotate the VAPID secret", 2)
+    operator.runbook.run(ROTATE, 1)
+    operator.runbook.run(ROTATE, 2)
     after = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
-    expect("the old secret is kept", after["old"], [before["current"]])
-    expect("the new one is another", len(after["current"]) == 64 and after["current"] != before["current"], True)
+    expect("the previous secret is kept", after["old"], [before["current"]])
+    expect("the new secret is different", len(after["current"]) == 64 and after["current"] != before["current"], True)
 
 
-def follow_sends(me: Operator, ada: str, push_hosts: list[str]) -> None:
-    """A send is followed to the function that refuses it, and sends to one browser each to the push service that takes the one
-    and not the other; then, with more browsers, subscriptions are restored."""
+def trace_sends(operator: Operator, ada: str, push_hosts: list[str]) -> None:
+    """Traces a send to the function that rejects it, and two sends to push services of which one rejects its send.
+    Then restores subscriptions, with more browsers."""
     made = {"name": "Both", "permissions": ["PushNotifications/Send", "Subscriptions/Write"], "scope": "all"}
-    key = me.request("POST", "/keys", ada, made)[1]["secret"]
-    status, refusal = me.request("POST", "/push", key, {})
-    expect("a send without a title", (status, refusal["code"]), (400, "invalid_body"))
-    expect("the way of a refused send", the_way_of(me, refusal["request_id"]), [("answered", "invalid_body")])
+    key = operator.request("POST", "/keys", ada, made)[1]["secret"]
+    status, problem = operator.request("POST", "/push", key, {})
+    expect("a send without a title", (status, problem["code"]), (400, "invalid_body"))
+    expect("the trace of a rejected send", trace_of(operator, problem["request_id"]), [("answered", "invalid_body")])
 
-    with push_service(push_hosts[0]) as address, refusing_push_service(push_hosts[1]) as refusing:
+    with push_service(push_hosts[0]) as address, rejecting_push_service(push_hosts[1]) as rejecting:
         browsers = [new_browser(address) for _ in range(4)]
-        browsers[0]["endpoint"] = browsers[0]["endpoint"].replace(address, refusing)
+        browsers[0]["endpoint"] = browsers[0]["endpoint"].replace(address, rejecting)
         for browser, outcome in zip(browsers, ("failed", "delivered")):
-            id = me.request("PUT", "/subscriptions", key, browser)[1]["id"]
-            push = me.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
-            done = until("the delivery", lambda: [line for line in me.logged(push) if line.get("message") == "sent"])
+            id = operator.request("PUT", "/subscriptions", key, browser)[1]["id"]
+            push = operator.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
+            done = until("the delivery", lambda: [line for line in operator.logged(push) if line.get("message") == "sent"])
             expect("recipients", (done[0]["outcome"], done[0][outcome.capitalize()]), ("done", 1))
-            way = [("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
-            expect(f"the way of a {outcome} send", the_way_of(me, done[0]["request_id"]), way)
-            expect("the browser unsubscribes", me.status("DELETE", f"/subscriptions/{id}", key), 204)
-    restore_subscriptions(me, key, browsers[2:])
+            trace = [("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
+            expect(f"the trace of a {outcome} send", trace_of(operator, done[0]["request_id"]), trace)
+            expect("the browser unsubscribes", operator.status("DELETE", f"/subscriptions/{id}", key), 204)
+    restore_subscriptions(operator, key, browsers[2:])
 
 
-def the_way_of(me: Operator, request_id: str) -> list[tuple[str, str]]:
-    """What the manual's query prints of a request, as soon as it is logged."""
-    until("the log of the request", lambda: me.logged(request_id))
-    printed = me.manual.run("Follow a request", 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": request_id})
+def trace_of(operator: Operator, request_id: str) -> list[tuple[str, str]]:
+    """The output of the runbook's query for a request, once it is logged."""
+    until("the log of the request", lambda: operator.logged(request_id))
+    printed = operator.runbook.run(TRACE, 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": request_id})
     lines = [json.loads(line) for line in printed.splitlines()]
     return [(line["message"], line["outcome"]) for line in lines]
 
 
 def new_browser(address: str) -> dict:
-    """What a browser with this push service subscribes with, to no channel."""
-    with urllib.request.urlopen(f"{address}/subscription", timeout=10) as answer:
-        return json.load(answer) | {"channels": []}
+    """The subscription of a new browser at this push service, without channels."""
+    with urllib.request.urlopen(f"{address}/subscription", timeout=10) as response:
+        return json.load(response) | {"channels": []}
 
 
-def ring_an_alarm(me: Operator) -> None:
-    me.manual.run("Alarms", 1)
-    alarms = me.stack.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
-    mine = me.stack.resources("AWS::CloudWatch::Alarm")["DeadLetters"]
-    expect("the alarm that rings", [alarm["AlarmName"] for alarm in alarms], [mine])
+def trigger_an_alarm(operator: Operator) -> None:
+    operator.runbook.run(ALARMS, 1)
+    alarms = operator.stack.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+    expected = operator.stack.resources("AWS::CloudWatch::Alarm")["DeadLetters"]
+    expect("the alarm in the state ALARM", [alarm["AlarmName"] for alarm in alarms], [expected])
 
 
-def read_dead_letters(me: Operator) -> None:
-    letter = json.dumps({"account": "acme", "push": "01K8ZZZZZZZZZZZZZZZZZZZZZZ", "page": 0, "after": None, "attempt": 0})
-    me.stack.client("sqs").send_message(QueueUrl=me.stack.outputs["PushDeadLettersUrl"], MessageBody=letter)
-    expect("the dead letter", me.manual.run("Dead letters", 1).strip(), letter)
-    me.manual.fails("Dead letters", 2, "The action StartMessageMoveTask is not valid")
+def read_dead_letters(operator: Operator) -> None:
+    message = json.dumps({"account": "acme", "push": "01K8ZZZZZZZZZZZZZZZZZZZZZZ", "page": 0, "after": None, "attempt": 0})
+    operator.stack.client("sqs").send_message(QueueUrl=operator.stack.outputs["PushDeadLettersUrl"], MessageBody=message)
+    expect("the message in the dead-letter queue", operator.runbook.run(DEAD_LETTERS, 1).strip(), message)
+    operator.runbook.fails(DEAD_LETTERS, 2, "The action StartMessageMoveTask is not valid")
 
 
-def delete_the_stack(me: Operator) -> None:
-    """The stack was deployed without `Protect`: nothing of it is left."""
-    tables = set(me.stack.resources("AWS::DynamoDB::Table").values())
-    me.manual.run("Delete a deployment", 1)
-    left = tables & set(me.stack.client("dynamodb").list_tables()["TableNames"])
-    expect("tables that are left", left, set())
+def delete_the_stack(operator: Operator) -> None:
+    """The stack was deployed without `Protect`: no table remains."""
+    tables = set(operator.stack.resources("AWS::DynamoDB::Table").values())
+    operator.runbook.run(DELETE, 1)
+    remaining = tables & set(operator.stack.client("dynamodb").list_tables()["TableNames"])
+    expect("remaining tables", remaining, set())
 
 
-def operate(emulator: MiniStack, stack: Stack, push_hosts: list[str]) -> None:
-    """Goes through the manual from its first to its last command. The stack is gone at the end."""
-    me = Operator(emulator, stack, Manual(emulator.environment(), NOT_RUN, UNKNOWN))
-    prepare_the_account(me)
-    ada = make_the_first_admin(me)
-    join_and_leave(me)
-    restore_a_deleted_key(me, ada)
-    rotate_the_secret(me)
-    follow_sends(me, ada, push_hosts)
-    ring_an_alarm(me)
-    read_dead_letters(me)
-    delete_the_stack(me)
-    me.manual.ended(OTHERWISE)
+def run_runbook(emulator: MiniStack, stack: Stack, push_hosts: list[str]) -> None:
+    """Runs the runbook from its first to its last command. The last one deletes the stack."""
+    operator = Operator(emulator, stack, Runbook(emulator.environment(), NOT_RUN, UNSUPPORTED))
+    prepare_the_account(operator)
+    ada = create_the_first_admin(operator)
+    add_and_remove_users(operator)
+    restore_a_deleted_key(operator, ada)
+    rotate_the_secret(operator)
+    trace_sends(operator, ada, push_hosts)
+    trigger_an_alarm(operator)
+    read_dead_letters(operator)
+    delete_the_stack(operator)
+    operator.runbook.report(DIFFERENCES)

@@ -1,4 +1,4 @@
-"""tools/restore: copies from a restored table what the stack's own table lacks; what is there is never overwritten."""
+"""tools/restore: copies the items of a restored table that the stack's own table lacks. It never overwrites an item."""
 
 import argparse
 import sys
@@ -11,28 +11,28 @@ from botocore.exceptions import ClientError
 
 from stack import Stack
 
-# The two attributes that name an item of each table.
-NAMES = {
+# The primary key of each table.
+PRIMARY_KEYS = {
     "KeysTable": ("account", "id"),
     "ChannelsTable": ("account", "slug"),
     "SubscriptionsTable": ("pk", "sk"),
     "PushesTable": ("pk", "sk"),
     "HistoryTable": ("pk", "sk"),
 }
-# Nobody may revoke what is not there, so a key that comes back could be one that was deleted on purpose.
+# A restored key is inactive, since it may have been deleted on purpose.
 INACTIVE = {"status": {"S": "inactive"}}
 
 
 class Restore:
-    """Copies items of `source` into one table of a stack; with `dry_run` it only counts them."""
+    """Copies items of `source` into one table of a stack, or only counts them with `dry_run`."""
 
     def __init__(self, stack: Stack, source: str, target: str, dry_run: bool) -> None:
         self._db = stack.client("dynamodb")
         self._tables = stack.resources("AWS::DynamoDB::Table")
         self._source, self._target, self._dry_run = source, target, dry_run
         named = self._db.describe_table(TableName=source)["Table"]["KeySchema"]
-        if tuple(each["AttributeName"] for each in named) != NAMES[target] or source in self._tables.values():
-            raise SystemExit(f"{source} is no table that {target} was restored to")
+        if tuple(each["AttributeName"] for each in named) != PRIMARY_KEYS[target] or source in self._tables.values():
+            raise SystemExit(f"{source} is not a restored copy of {target}")
 
     def _items(self, table: str) -> Iterator[dict]:
         for page in self._db.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
@@ -42,7 +42,7 @@ class Restore:
         return self._db.get_item(TableName=self._tables[self._target], Key=key, ConsistentRead=True).get("Item")
 
     def _copy(self, item: dict) -> str:
-        key = {name: item[name] for name in NAMES[self._target]}
+        key = {name: item[name] for name in PRIMARY_KEYS[self._target]}
         if self._dry_run:
             return "there already" if self._live(key) else "to copy"
         if self._target == "KeysTable":
@@ -65,27 +65,27 @@ class Restore:
         return record is not None and channel in record["channels"]["M"]
 
     def run(self) -> Counter:
-        """Copies; answers how many items came to what."""
+        """Copies the items; returns the number of items by outcome."""
         counts, memberships = Counter(), []
         for item in self._items(self._source):
             if self._target == "SubscriptionsTable" and "#" in item["pk"]["S"]:
                 memberships.append(item)
             else:
                 counts[self._copy(item)] += 1
-        # A subscription that has left a channel since stays out of it, so its record decides, which is there by now.
+        # Memberships come after the records: a subscription that has left a channel since must stay out of it.
         for item in memberships:
             counts[self._copy(item) if self._still_a_member(item) else "left its channel"] += 1
         return counts
 
     def count_keys(self) -> int:
-        """Makes each channel say how many keys name it, by which it can or cannot be deleted; answers how many were wrong."""
+        """Corrects the key count of each channel, on which its deletion depends; returns how many were wrong."""
         wrong = 0
         for channel in list(self._items(self._tables["ChannelsTable"])):
             wrong += self._count_keys_of(channel)
         return wrong
 
     def _count_keys_of(self, channel: dict) -> bool:
-        name = {key: channel[key] for key in NAMES["ChannelsTable"]}
+        name = {key: channel[key] for key in PRIMARY_KEYS["ChannelsTable"]}
         seen = channel["keys"]["N"]
         pages = self._db.get_paginator("query").paginate(
             TableName=self._tables["KeysTable"], ConsistentRead=True, KeyConditionExpression="account = :account",
@@ -102,16 +102,16 @@ class Restore:
                 ExpressionAttributeValues={":counted": {"N": counted}, ":seen": {"N": seen}, ":id": channel["id"]},
             )
         except self._db.exceptions.ConditionalCheckFailedException:
-            raise SystemExit(f"{channel['slug']['S']} of {channel['account']['S']} changed meanwhile: run it again") from None
+            raise SystemExit(f"{channel['slug']['S']} of {channel['account']['S']} changed during the run: run it again") from None
         return True
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", help="the restored table's name")
-    parser.add_argument("target", choices=NAMES, help="the table of the stack that lacks items")
-    parser.add_argument("--stack", default="pushgate", help="the stack's name (pushgate)")
-    parser.add_argument("--dry-run", action="store_true", help="write nothing, and count what would be copied")
+    parser.add_argument("source", help="the name of the restored table")
+    parser.add_argument("target", choices=PRIMARY_KEYS, help="the table of the stack that lacks items")
+    parser.add_argument("--stack", default="pushgate", help="the name of the stack (pushgate)")
+    parser.add_argument("--dry-run", action="store_true", help="only count the items that would be copied")
     arguments = parser.parse_args()
     try:
         restore = Restore(Stack(arguments.stack, boto3.Session()), arguments.source, arguments.target, arguments.dry_run)

@@ -1,4 +1,4 @@
-"""The stack of infra/template.yaml: built for this machine, deployed by SAM, and asked for what it made."""
+"""The stack of infra/template.yaml: built for this machine, deployed with SAM, with its resources and outputs."""
 
 import platform
 import subprocess
@@ -16,7 +16,7 @@ ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x
 
 
 class Stack:
-    """A deployed stack, reached with the credentials and the address that the environment of `session` has."""
+    """A deployed stack, reached with the credentials of `session`."""
 
     def __init__(self, name: str, session: boto3.Session, endpoint: str | None = None) -> None:
         self.name = name
@@ -26,15 +26,15 @@ class Stack:
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
     def client(self, service: str):
-        """A client of one of the services that the stack uses."""
+        """A boto3 client of a service."""
         return self._session.client(service, endpoint_url=self._endpoint)
 
     def resource(self, service: str):
-        """The same with objects for what the service keeps."""
+        """A boto3 resource of a service."""
         return self._session.resource(service, endpoint_url=self._endpoint)
 
     def resources(self, kind: str) -> dict[str, str]:
-        """The physical ids of its resources of this type, by their names in the template."""
+        """The physical ids of the resources of this type, by logical id."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
         resources = (resource for page in pages for resource in page["StackResourceSummaries"])
         return {
@@ -45,19 +45,19 @@ class Stack:
 
 
 def build() -> None:
-    """Builds every function for this machine's own processor."""
-    subprocess.run([ROOT / "tools/build"], check=True)
+    """Builds every function for this machine's architecture."""
+    subprocess.run([ROOT / "tools/build-debug"], check=True)
 
 
 def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
-    """Deploys what was built, as an owner would, to the emulator."""
+    """Deploys the build to the emulator, with the owner's command."""
     overrides = [f"{key}={value}" for key, value in ({"Architecture": ARCHITECTURE} | parameters).items()]
     command = [
         SAM, "deploy", "--template-file", BUILT / "template.yaml", "--stack-name", name, "--resolve-s3",
         "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
         "--parameter-overrides", *overrides,
     ]
-    # From the emulator's folder: samconfig.toml is for an owner's own deployment.
+    # In the emulator's folder, so that samconfig.toml does not apply.
     done = subprocess.run(command, cwd=emulator.folder, env=emulator.environment(), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"sam deploy failed:\n{done.stdout}\n{done.stderr}\n{emulator.log.read_text()}")
@@ -66,15 +66,15 @@ def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
 
 
 def push_hosts_with(addresses: list[str]) -> str:
-    """The push services that the template knows, and these on this machine."""
+    """The template's push hosts and these addresses of this machine."""
     known = yaml_parse(TEMPLATE.read_text())["Parameters"]["PushHosts"]["Default"]
     return ",".join([known, *(f"http://{address}" for address in addresses)])
 
 
 def put_gateway_responses(stack: Stack) -> None:
-    """Gives the API its gateway responses by name and deploys it again.
+    """Sets the gateway responses by the API, and deploys it again.
 
-    On AWS they are part of the API's body and so of each deployment; MiniStack does not read them there.
+    On AWS the OpenAPI body of the API sets them; MiniStack does not read them there.
     """
     api = yaml_parse(TEMPLATE.read_text())["Resources"]["Api"]["Properties"]
     gateway = stack.client("apigateway")

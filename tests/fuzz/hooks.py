@@ -1,4 +1,4 @@
-"""What the contract's schemas cannot say: which values fit them and may be refused all the same."""
+"""Schemathesis hooks for what the schemas cannot express: valid values that the API may still reject."""
 
 import re
 import time
@@ -6,72 +6,72 @@ import time
 import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData
 
-# The first of schemathesis.toml's endpoints, and its point.
+# The first endpoint and the point of schemathesis.toml.
 ENDPOINT = "http://127.0.0.1:9/a"
 POINT = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
 
-# A link with a host that may be none, and places of links.
-ODD = re.compile(r"https?://(?![a-z]+(\.[a-z]+)*(/[!-~]*)?$)")
+# A link whose host may be invalid, and the pointers of links.
+DOUBTFUL_LINK = re.compile(r"https?://(?![a-z]+(\.[a-z]+)*(/[!-~]*)?$)")
 LINK = re.compile("/(url|icon|image|badge|actions/[01]/icon)")
 
 
-def beyond_doubt(place, text):
-    """What else may stand at this place of a body, if this text fits its schema there and may be refused; or nothing."""
-    if place == "/expires_at" and text[:4] <= str(time.gmtime().tm_year):
-        # No schema can say that a moment lies ahead. One that does, but within this year, is in doubt as well.
+def accepted_value(pointer, text):
+    """A value that the API accepts at this pointer, if this text may be rejected although its schema allows it."""
+    if pointer == "/expires_at" and text[:4] <= str(time.gmtime().tm_year):
+        # A schema cannot require a future timestamp. One later in this year is doubtful as well.
         return "2999-12-31T00:00:00Z"
-    if place == "/endpoint" and not text.startswith(ENDPOINT[:-1]):
-        # No schema can say which hosts are push services.
+    if pointer == "/endpoint" and not text.startswith(ENDPOINT[:-1]):
+        # A schema cannot list the push services.
         return ENDPOINT
-    if place == "/keys/p256dh" and text != POINT:
-        # No schema can say which points lie on the curve.
+    if pointer == "/keys/p256dh" and text != POINT:
+        # A schema cannot require a point on the curve.
         return POINT
-    if LINK.fullmatch(place) and ODD.match(text):
-        # No schema can say what the URL standard takes for a host.
+    if LINK.fullmatch(pointer) and DOUBTFUL_LINK.match(text):
+        # A schema cannot express which hosts the URL standard accepts.
         return "/a"
     return None
 
 
-def doubts(part, place=""):
-    """The texts of a body that may be refused: place, what holds it, its name there, and what else may stand there."""
+def doubtful_values(part, pointer=""):
+    """The texts of a body that may be rejected: pointer, parent, name in the parent, and an accepted value."""
     entries = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
     for name, value in entries:
-        here = f"{place}/{name}"
+        here = f"{pointer}/{name}"
         if not isinstance(value, str):
-            yield from doubts(value, here)
-        elif (other := beyond_doubt(here, value)) is not None:
-            yield here, part, name, other
+            yield from doubtful_values(value, here)
+        elif (accepted := accepted_value(here, value)) is not None:
+            yield here, part, name, accepted
 
 
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
-    """Leaves what is in doubt to fuzzing: the phases before it try one thing at a time, which it would hide."""
+    """Replaces doubtful values before the fuzzing phase, where they would hide the one value under test."""
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or meta.phase.name not in ("examples", "coverage"):
         return
-    for _, holder, name, other in list(doubts(case.body)):
-        holder[name] = other
+    for _, parent, name, accepted in list(doubtful_values(case.body)):
+        parent[name] = accepted
     headers = case.headers or {}
     if "If-Match" in headers:
-        # The tag of the example is no key's, and for the schema's pattern it finds nothing but 0, which does not fit.
+        # The entity tag of the example is of no key, and values by the schema's pattern are too.
         headers["If-Match"] = "*"
     if "Idempotency-Key" in headers:
-        # The name of the example is that of a send with another body, from its second use on.
+        # The example's key is used once; a second send with it and another body is a 422.
         headers["Idempotency-Key"] = case.id
     (case.query or {}).pop("cursor", None)
 
 
 @schemathesis.hook
 def filter_failure(_context, failure, case, response):
-    """Drops the finding that a valid request was answered 400, if no more than what is in doubt was refused."""
+    """Drops the failure that a valid request got a 400, if only doubtful values were rejected."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return True
     problem = response.json()
     if problem["code"] == "invalid_parameter":
-        # No schema can say which cursors a list has answered.
+        # A schema cannot list the cursors that the API has returned.
         return not problem["detail"].startswith("cursor ")
-    excused = {place for place, *_ in doubts(case.body)}
+    excused = {pointer for pointer, *_ in doubtful_values(case.body)}
     if case.method == "PATCH" and ("scope" in case.body) != ("channels" in case.body):
-        # No schema can say what scope a key has so far, and channels go with one of the two.
+        # A schema does not know the current scope of a key, which decides whether channels are allowed.
         excused.add("/channels")
-    return not all(mistake["pointer"] in excused for mistake in problem["errors"])
+    return not all(error["pointer"] in excused for error in problem["errors"])

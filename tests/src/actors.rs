@@ -1,4 +1,4 @@
-//! The people and keys that use the product.
+//! The actors of the tests: users who are signed in, and API keys.
 
 use std::time::Duration;
 
@@ -7,53 +7,88 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::time::Timestamp;
 
-use crate::{Answer, App, Device};
+use crate::app::App;
+use crate::push_service::Browser;
+use crate::response::Response;
 
-/// Somebody who is signed in.
+impl App {
+    /// A user who is signed in, such as `admin@acme`.
+    pub async fn user(&self, email: &str) -> User<'_> {
+        User { app: self, token: self.id_token(email).await }
+    }
+
+    /// The admin of the account `acme`, which most tests use.
+    pub async fn admin(&self) -> User<'_> {
+        self.user("admin@acme").await
+    }
+
+    /// A key of the account `acme` that may send to everyone, to be changed and created.
+    pub fn key(&self) -> KeyBuilder<'_> {
+        KeyBuilder {
+            app: self,
+            body: json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" }),
+        }
+    }
+
+    /// A key of the account `acme` that may write subscriptions of every channel.
+    pub async fn subscriber(&self) -> Key<'_> {
+        self.key().permissions(&["Subscriptions/Write"]).create().await
+    }
+
+    /// Creates channels of the account `acme`.
+    pub async fn channels(&self, slugs: &[&str]) {
+        let admin = self.admin().await;
+        for slug in slugs {
+            admin.post("/channels", &json!({ "slug": slug })).await.expect(201);
+        }
+    }
+}
+
+/// A user who is signed in.
 #[derive(Clone)]
-pub struct Person<'a> {
-    pub(crate) app: &'a App,
+pub struct User<'a> {
+    app: &'a App,
     /// The ID token.
     pub token: String,
 }
 
-impl Person<'_> {
-    /// `GET`.
-    pub async fn get(&self, path: &str) -> Answer {
+impl User<'_> {
+    /// Sends a `GET`.
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
 
-    /// `POST` of this.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a `POST` with this body.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// `PATCH` with this.
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    /// Sends a `PATCH` with this body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Response {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
-    /// `DELETE`.
-    pub async fn delete(&self, path: &str) -> Answer {
+    /// Sends a `DELETE`.
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Any method.
-    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    /// Sends a request with any method.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let request = self.app.request(method, path).bearer_auth(&self.token);
         self.app.send(with_body(request, body)).await
     }
 }
 
-/// A key that is going to be created.
-pub struct KeyPlan<'a> {
-    pub(crate) app: &'a App,
+/// A key before it is created.
+pub struct KeyBuilder<'a> {
+    app: &'a App,
     /// The body of `POST /keys`.
     pub body: Value,
 }
 
-impl<'a> KeyPlan<'a> {
-    /// Scoped to these channels, which exist.
+impl<'a> KeyBuilder<'a> {
+    /// Sets the scope to these channels, which must exist.
     #[must_use]
     pub fn channels(mut self, slugs: &[&str]) -> Self {
         self.body["scope"] = json!("channels");
@@ -61,121 +96,130 @@ impl<'a> KeyPlan<'a> {
         self
     }
 
-    /// With these permissions.
+    /// Sets the permissions.
     #[must_use]
     pub fn permissions(mut self, permissions: &[&str]) -> Self {
         self.body["permissions"] = json!(permissions);
         self
     }
 
-    /// With a field of this value.
+    /// Sets a field of the body.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.body[field] = value;
         self
     }
 
-    /// Created by the admin of the account that most tests are about.
+    /// Creates the key as the admin of the account `acme`.
     pub async fn create(self) -> Key<'a> {
         self.create_as("admin@acme").await
     }
 
-    /// Created by this person, for his account.
-    pub async fn create_as(self, user: &str) -> Key<'a> {
-        let admin = self.app.person(user).await;
-        let answer = admin.post("/keys", &self.body).await.expect(201).json();
+    /// Creates the key as this admin, in their account.
+    pub async fn create_as(self, email: &str) -> Key<'a> {
+        let admin = self.app.user(email).await;
+        let created = admin.post("/keys", &self.body).await.expect(201).json();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        let (_, account) = user.split_once('@').expect("a person of an account");
+        let (_, account) = email.split_once('@').expect("a user of an account");
         Key {
             app: self.app,
             account: account.to_owned(),
-            id: text(&answer["key"]["id"]),
-            secret: text(&answer["secret"]),
+            id: text(&created["key"]["id"]),
+            secret: text(&created["secret"]),
         }
     }
 }
 
-/// A key with its secret.
+/// An API key with its secret.
 #[derive(Clone)]
 pub struct Key<'a> {
     app: &'a App,
-    /// Its account, as the tests call it.
+    /// The account, by the name that the tests use.
     account: String,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its secret.
+    /// The secret that this actor sends.
     pub secret: String,
 }
 
 impl Key<'_> {
-    /// `POST /push` with this body.
-    pub async fn push(&self, body: &Value) -> Answer {
+    /// Sends `POST /push` with this body.
+    pub async fn push(&self, body: &Value) -> Response {
         self.send(Method::POST, "/push", Some(body)).await
     }
 
-    /// `POST /channels/{channel}/push` with this body.
-    pub async fn push_to(&self, channel: &str, body: &Value) -> Answer {
+    /// Sends `POST /channels/{channel}/push` with this body.
+    pub async fn push_to(&self, channel: &str, body: &Value) -> Response {
         self.send(Method::POST, &format!("/channels/{channel}/push"), Some(body)).await
     }
 
-    /// Puts a device into these channels; answers the subscription's id.
-    pub async fn subscribe(&self, device: &Device, channels: &[&str]) -> String {
-        let answer = self.put(&device.subscription(channels)).await;
-        assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
-        answer.json()["id"].as_str().expect("an id").to_owned()
+    /// Subscribes a browser to these channels; returns the subscription's id.
+    pub async fn subscribe(&self, browser: &Browser, channels: &[&str]) -> String {
+        let response = self.put(&browser.subscription(channels)).await;
+        assert!(matches!(response.status, 200 | 201), "{}", response.text);
+        response.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// `PUT /subscriptions` with this body.
-    pub async fn put(&self, body: &Value) -> Answer {
+    /// The application server key that the API returns for `PushManager.subscribe`.
+    pub async fn application_server_key(&self) -> String {
+        let config = self.get("/subscriptions/config").await.expect(200).json();
+        config["vapid_public_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// Sends `PUT /subscriptions` with this body.
+    pub async fn put(&self, body: &Value) -> Response {
         self.send(Method::PUT, "/subscriptions", Some(body)).await
     }
 
-    /// `GET`.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a `GET`.
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
     }
 
-    /// `DELETE`.
-    pub async fn delete(&self, path: &str) -> Answer {
+    /// Sends a `DELETE`.
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Any method.
-    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    /// Sends a request with any method.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let request = self.app.request(method, path).bearer_auth(&self.secret);
-        self.sent(self.app.send(with_body(request, body)).await)
+        self.record_accepted(self.app.send(with_body(request, body)).await)
     }
 
-    /// `POST /push` with this body and this `Idempotency-Key`.
-    pub async fn push_named(&self, name: &str, body: &Value) -> Answer {
+    /// Sends `POST /push` with this body and this `Idempotency-Key`.
+    pub async fn push_with_idempotency_key(&self, idempotency_key: &str, body: &Value) -> Response {
         let request = self.app.request(Method::POST, "/push").bearer_auth(&self.secret);
-        self.sent(self.app.send(with_body(request.header("Idempotency-Key", name), Some(body))).await)
+        let request = with_body(request.header("Idempotency-Key", idempotency_key), Some(body));
+        self.record_accepted(self.app.send(request).await)
     }
 
-    /// Remembers what was accepted, so that it can be waited for.
-    fn sent(&self, answer: Answer) -> Answer {
-        if answer.status == 202 {
-            self.app.accepted(&self.account, &answer);
+    /// Records an accepted push, so that `App::delivered` waits for it.
+    fn record_accepted(&self, response: Response) -> Response {
+        if response.status == 202 {
+            self.app.record_accepted(&self.account, &response);
         }
-        answer
+        response
     }
 
-    /// Ends its time.
+    /// Makes the key expire.
     pub async fn expire(&self) {
-        // Over HTTP an end lies in the future.
-        match self.app.on_laptop() {
+        // The API takes only an `expires_at` in the future.
+        match self.app.as_local() {
             Some(_) => self.set("expires_at", Timestamp::now().plus_seconds(-1)).await,
-            None => self.wait_for_its_end().await,
+            None => self.expire_in_two_seconds().await,
         }
     }
 
-    /// Sets a moment of it in the store.
-    pub async fn set(&self, attribute: &str, moment: Timestamp) {
-        let update = self.app.laptop().dynamodb().update_item().table_name("KeysTable");
+    /// Sets a timestamp of the key's item in the table.
+    pub async fn set(&self, attribute: &str, timestamp: Timestamp) {
+        let update = self.app.local().dynamodb().update_item().table_name("KeysTable");
         let update = update.key("account", AttributeValue::S(self.account.clone()));
         let update = update.key("id", AttributeValue::S(self.id.clone()));
-        let update = update.update_expression("SET #moment = :moment").expression_attribute_names("#moment", attribute);
-        let update = update.expression_attribute_values(":moment", AttributeValue::N(moment.millis().to_string()));
+        let update = update.update_expression("SET #attribute = :timestamp");
+        let update = update.expression_attribute_names("#attribute", attribute);
+        let update =
+            update.expression_attribute_values(":timestamp", AttributeValue::N(timestamp.millis().to_string()));
         update.send().await.expect("an update");
     }
 
@@ -185,15 +229,15 @@ impl Key<'_> {
         Self { secret: secret.to_owned(), ..self.clone() }
     }
 
-    /// Gives it an end that is near, and lets it pass, with a second for a clock that is late.
-    async fn wait_for_its_end(&self) {
+    /// Sets an `expires_at` two seconds ahead and waits until it has passed, with a second for clock skew.
+    async fn expire_in_two_seconds(&self) {
         let end = Timestamp::now().plus_seconds(2).to_string();
-        let admin = self.app.person(&format!("admin@{}", self.account)).await;
-        let _ = admin.patch(&format!("/keys/{}", self.id), &json!({ "expires_at": end })).await.expect(200);
+        let admin = self.app.user(&format!("admin@{}", self.account)).await;
+        admin.patch(&format!("/keys/{}", self.id), &json!({ "expires_at": end })).await.expect(200);
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
 
-    /// How often it was used, as the admin sees it.
+    /// The total of the key's usage, as the admin sees it.
     pub async fn uses(&self) -> u64 {
         let admin = self.app.admin().await;
         admin.get(&format!("/keys/{}", self.id)).await.expect(200).json()["usage"]["total"].as_u64().expect("a number")

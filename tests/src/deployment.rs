@@ -1,6 +1,8 @@
-//! The product at an address, as a description says: with accounts that nobody used before, and their people's tokens.
+//! A deployed stack, reached by its URL, with unused accounts and the ID tokens of their users.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -8,31 +10,31 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use serde::Deserialize;
 use shared::config::Config;
 
-use crate::gap::Gap;
+use crate::emulator_gap::EmulatorGap;
 
-/// What a file says of a deployment.
+/// The JSON file that describes a deployment. CONTRIBUTING.md shows an example.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Description {
-    /// The gateway's address, without the stage.
+pub(crate) struct DeploymentConfig {
+    /// The gateway's URL, without the stage.
     pub(crate) url: String,
-    /// What the gateway knows the API by, where its address does not say it.
+    /// The `Host` header that selects the API, where the URL does not.
     pub(crate) host: Option<String>,
-    /// Fresh accounts, by the name that the tests have for them.
+    /// Unused accounts, by the name that the tests use.
     accounts: HashMap<String, Mutex<Vec<Account>>>,
-    /// The ID token of somebody who has no account.
+    /// The ID token of a user without an account.
     nobody: String,
-    /// Addresses on this machine at which the functions may reach a push service.
+    /// Addresses of this machine where the functions can reach a push service.
     #[serde(default)]
     pub(crate) push_hosts: Vec<SocketAddr>,
-    /// What it does otherwise than AWS.
+    /// Known differences from AWS.
     #[serde(default)]
-    pub(crate) gaps: Vec<Gap>,
-    /// Where the tests note what they left out.
+    pub(crate) gaps: Vec<EmulatorGap>,
+    /// The file where tests record what they skipped.
     pub(crate) notes: PathBuf,
 }
 
-/// A fresh account and the ID tokens of its people.
+/// An unused account and the ID tokens of its users.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Account {
@@ -41,49 +43,69 @@ struct Account {
     member: String,
 }
 
-/// The description that `PUSHGATE_DEPLOYMENT` names, if the suite is to run by address.
-pub(crate) fn description() -> Option<&'static Description> {
-    static DESCRIPTION: LazyLock<Option<Description>> = LazyLock::new(|| {
-        let config = Config::from_env();
-        let file = config.optional("PUSHGATE_DEPLOYMENT")?;
+/// The config file that `PUSHGATE_DEPLOYMENT` names; `None` if the suite runs in this process.
+pub(crate) fn config() -> Option<&'static DeploymentConfig> {
+    static CONFIG: LazyLock<Option<DeploymentConfig>> = LazyLock::new(|| {
+        let environment = Config::from_env();
+        let file = environment.optional("PUSHGATE_DEPLOYMENT")?;
         let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{file}: {e}"));
         Some(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}")))
     });
-    DESCRIPTION.as_ref()
+    CONFIG.as_ref()
 }
 
-/// A deployment, for one test: its accounts are no other test's.
+/// The deployment as one test sees it: with accounts that no other test uses.
 pub(crate) struct Deployment {
-    pub(crate) description: &'static Description,
+    pub(crate) config: &'static DeploymentConfig,
     accounts: Mutex<HashMap<String, Account>>,
 }
 
 impl Deployment {
-    pub(crate) fn new(description: &'static Description) -> Self {
-        Self { description, accounts: Mutex::default() }
+    pub(crate) fn new(config: &'static DeploymentConfig) -> Self {
+        Self { config, accounts: Mutex::default() }
     }
 
-    /// The account that stands for this name.
+    /// The account that this test uses under this name.
     fn account(&self, name: &str) -> Account {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || {
-            let pool = self.description.accounts.get(name).unwrap_or_else(|| panic!("no accounts for {name}"));
+        let unused = || {
+            let pool = self.config.accounts.get(name).unwrap_or_else(|| panic!("no accounts for {name}"));
             let account = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            account.unwrap_or_else(|| panic!("the description has too few accounts for {name}"))
+            account.unwrap_or_else(|| panic!("the deployment file has too few accounts for {name}"))
         };
-        accounts.entry(name.to_owned()).or_insert_with(fresh).clone()
+        accounts.entry(name.to_owned()).or_insert_with(unused).clone()
     }
 
     pub(crate) fn account_id(&self, name: &str) -> String {
         self.account(name).id
     }
 
-    pub(crate) fn id_token(&self, user: &str) -> String {
-        match user.split_once('@') {
+    pub(crate) fn id_token(&self, email: &str) -> String {
+        match email.split_once('@') {
             Some(("admin", account)) => self.account(account).admin,
             Some(("member", account)) => self.account(account).member,
-            Some(("nobody", _)) => self.description.nobody.clone(),
-            _ => panic!("nobody is called {user}"),
+            Some(("nobody", _)) => self.config.nobody.clone(),
+            _ => panic!("there is no user {email}"),
         }
     }
+}
+
+impl EmulatorGap {
+    /// Whether the deployment under test declares this gap. If so, the gap is recorded for the running test.
+    pub fn is_declared(self) -> bool {
+        let declared = config().is_some_and(|config| config.gaps.contains(&self));
+        if declared {
+            record_skip(self.name());
+        }
+        declared
+    }
+}
+
+/// Records that the running test skipped a part of itself for this reason. Only for a run on a deployment.
+pub(crate) fn record_skip(reason: &str) {
+    let config = config().expect("only a test on a deployment skips a part");
+    let file = OpenOptions::new().create(true).append(true).open(&config.notes);
+    // libtest names the thread of a test after the test.
+    let line = format!("{reason} {}\n", std::thread::current().name().expect("a test's name"));
+    file.expect("a file for notes").write_all(line.as_bytes()).expect("a line");
 }

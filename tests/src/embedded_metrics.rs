@@ -1,30 +1,34 @@
-//! CloudWatch's embedded metric format, as its specification has it: what breaks a rule here, CloudWatch drops in silence.
+//! A validator for CloudWatch's embedded metric format: CloudWatch silently drops what breaks its specification.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// The units that CloudWatch knows, among those that a count may have.
+/// CloudWatch's units for a count.
 const UNITS: [&str; 3] = ["Count", "Count/Second", "None"];
 
-/// One metric of a line.
+/// A metric of a log line.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Measured {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub value: f64,
-    /// Its dimensions, each set as `Name=value` in the order of the names.
+    /// The dimension sets, each as `Name=value` sorted by name.
     pub dimensions: Vec<Vec<String>>,
 }
 
-/// The metrics of a line; none if it is not one of the format. Fails with the rule that a line of the format breaks.
+/// The metrics of a log line; none if it is not in the format.
+///
+/// # Errors
+///
+/// The rule that a line in the format breaks.
 pub fn metrics(line: &Value) -> Result<Vec<Measured>, String> {
     let root = line.as_object().ok_or("the root is an object")?;
     let Some(metadata) = root.get("_aws") else { return Ok(Vec::new()) };
     let metadata = object(metadata, "_aws", &["Timestamp", "CloudWatchMetrics"], &[])?;
     let timestamp = metadata["Timestamp"].as_u64().ok_or("Timestamp is a whole number")?;
-    // In milliseconds it has 13 digits until the year 2286.
+    // A timestamp in milliseconds has 13 digits until the year 2286.
     rule(timestamp.to_string().len() == 13, "Timestamp is in milliseconds")?;
     let directives = list(&metadata["CloudWatchMetrics"], 1..=100, "CloudWatchMetrics")?;
     let mut measured = Vec::new();
@@ -38,7 +42,7 @@ pub fn metrics(line: &Value) -> Result<Vec<Measured>, String> {
         }
     }
     let names: BTreeSet<&str> = measured.iter().map(|metric| metric.name.as_str()).collect();
-    rule(names.len() == measured.len(), "no metric stands twice")?;
+    rule(names.len() == measured.len(), "no metric occurs twice")?;
 
     Ok(measured)
 }
@@ -70,7 +74,7 @@ fn dimensions(set: &Value, root: &Map<String, Value>) -> Result<Vec<String>, Str
     Ok(written)
 }
 
-/// An object with these members and no others.
+/// The value as an object with these members and no others.
 fn object<'a>(
     value: &'a Value,
     what: &str,
@@ -119,17 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn a_right_line_is_read() {
+    fn a_valid_line_is_parsed() {
         let dimensions = vec![vec!["A=a".to_owned()], vec![]];
         assert_eq!(metrics(&line()), Ok(vec![Measured { name: "m".to_owned(), value: 3.0, dimensions }]));
         assert_eq!(metrics(&json!({ "m": 3 })), Ok(vec![]));
     }
 
     #[test]
-    fn each_broken_rule_is_found() {
+    fn each_broken_rule_is_reported() {
         let directive = "/_aws/CloudWatchMetrics/0";
         let many: Vec<String> = (0..31).map(|index| format!("{index}")).collect();
-        for (place, value) in [
+        for (pointer, value) in [
             ("/_aws", json!([])),
             ("/_aws/Timestamp", json!("1574109732004")),
             ("/_aws/Timestamp", json!(1_574_109_732)),
@@ -151,8 +155,8 @@ mod tests {
             ("/m", json!("3")),
         ] {
             let mut broken = line();
-            *broken.pointer_mut(place).expect("a place") = value.clone();
-            assert!(metrics(&broken).is_err(), "{place} = {value}");
+            *broken.pointer_mut(pointer).expect("a value") = value.clone();
+            assert!(metrics(&broken).is_err(), "{pointer} = {value}");
         }
         for member in ["Namespace", "Dimensions", "Metrics"] {
             let mut broken = line();

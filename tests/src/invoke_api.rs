@@ -1,4 +1,4 @@
-//! Lambda's Invoke API on this machine: the gateway invokes the functions here, each with an environment that a test chooses.
+//! Lambda's Invoke API on this machine, so that a test chooses the environment of each function behind the gateway.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The functions by name. They run from when they are first given their environments.
+/// The functions by name; none until `run` is called.
 type Handlers = Arc<RwLock<HashMap<String, Handler>>>;
 
-/// The functions behind an address.
+/// A server of the Invoke API.
 pub(crate) struct InvokeApi {
     url: String,
     handlers: Handlers,
@@ -35,12 +35,12 @@ impl InvokeApi {
         Self { url, handlers, server }
     }
 
-    /// Its own address.
+    /// The URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Starts every function anew, each with the environment that this gives it by its logical id.
+    /// Restarts every function with the environment that `environment` returns for its logical id.
     pub(crate) fn run(&self, environment: impl Fn(&str) -> HashMap<String, String>) {
         let functions = in_process(environment).into_iter();
         *self.handlers.write().unwrap_or_else(PoisonError::into_inner) = functions.collect();
@@ -54,17 +54,17 @@ impl Drop for InvokeApi {
 }
 
 async fn invoke(State(handlers): State<Handlers>, Path(name): Path<String>, event: Bytes) -> (StatusCode, String) {
-    let id: String = name.split('-').map(capitalised).collect();
+    let id: String = name.split('-').map(capitalized).collect();
     let function = handlers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
     let function = function.unwrap_or_else(|| panic!("there is no function {id}"));
     let event: Value = serde_json::from_slice(&event).expect("an event is JSON");
     match function(event).await {
-        Ok(answer) => (StatusCode::OK, answer.to_string()),
+        Ok(response) => (StatusCode::OK, response.to_string()),
         Err(message) => (StatusCode::OK, json!({ "errorType": "Error", "errorMessage": message }).to_string()),
     }
 }
 
-fn capitalised(word: &str) -> String {
+fn capitalized(word: &str) -> String {
     let (first, rest) = word.split_at(1);
     first.to_uppercase() + rest
 }

@@ -1,4 +1,4 @@
-//! The search for secrets where none may be: in plain, base64, hexadecimal and URL-encoded form.
+//! The search for leaked secrets: in plain text, base64, hexadecimal and percent-encoding.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,25 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// How often any of these secrets occurs in this place, in any form.
-pub fn count<S: AsRef<str>>(secrets: &[S], place: &[u8]) -> usize {
+/// The number of occurrences of any of these secrets in this text, in any encoding.
+pub fn count<S: AsRef<str>>(secrets: &[S], text: &[u8]) -> usize {
     let forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret.as_ref())).collect();
-    let search = AhoCorasick::new(forms).expect("a search for so few patterns");
-    search.find_iter(place).count()
+    let search = AhoCorasick::new(forms).expect("an automaton");
+    search.find_iter(text).count()
 }
 
-/// The forms in which a secret could be written.
+/// The encodings in which a secret could be written.
 pub fn forms(secret: &str) -> Vec<String> {
     let hex = |upper: bool, before: &str| {
         secret.bytes().fold(String::new(), |mut text, byte| {
             let written = if upper { write!(text, "{before}{byte:02X}") } else { write!(text, "{before}{byte:02x}") };
-            written.expect("a string takes all");
+            written.expect("a write to a string");
             text
         })
     };
     let mut forms = vec![secret.to_owned(), hex(false, ""), hex(true, ""), hex(false, "%"), hex(true, "%")];
-    // Inside a longer text the secret begins at one of three places of a base64 group; its edges mix with what is
-    // around, so the characters in the middle are looked for.
+    // Inside a longer text the secret begins at one of three offsets of a base64 group. Its first and last characters
+    // depend on the text around it, so the search is for those in between.
     for shift in 0..3 {
         let shifted = [vec![0; shift], secret.as_bytes().to_vec()].concat();
         for text in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {

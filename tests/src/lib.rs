@@ -1,30 +1,31 @@
-//! What the suite and the measuring programs are written with: the product on a free port, people and keys that use it,
-//! a push service that decrypts, and a search for secrets where none may be.
+//! Support for the suite and the measuring programs: the app on a free port, actors that use it, a push service that
+//! decrypts, a proxy that injects faults, and a search for leaked secrets.
 
 mod actors;
-mod answer;
 mod app;
-mod calls;
-pub mod contract;
-pub mod courier;
+pub mod binaries;
 mod deployment;
+pub mod direct_delivery;
+pub mod embedded_dynamodb;
 pub mod embedded_metrics;
-pub mod engine;
-mod gap;
+mod emulator_gap;
+pub mod fault_proxy;
 mod invoke_api;
-mod laptop;
 pub mod leaks;
+mod local_app;
 pub mod logs;
 pub mod measure;
-pub mod proxy;
+pub mod openapi;
 mod push_service;
+mod redact;
+mod response;
+mod role_calls;
 pub mod runtime_api;
-mod shown;
 
-pub use actors::{Key, KeyPlan, Person};
-pub use answer::{Answer, Refusal, Said};
+pub use actors::{Key, KeyBuilder, User};
 pub use app::App;
-pub use gap::Gap;
-pub use laptop::Laptop;
-pub use push_service::{Device, Hold, PushService, Received};
-pub use shown::shown;
+pub use emulator_gap::EmulatorGap;
+pub use local_app::LocalApp;
+pub use push_service::{Browser, Hold, PushService, Received};
+pub use redact::redact;
+pub use response::Response;

@@ -1,4 +1,4 @@
-//! Everything that this process logs, kept to be searched.
+//! The log of this process, captured in memory.
 
 use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
@@ -10,28 +10,28 @@ use tracing_subscriber::layer::SubscriberExt as _;
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static START: Once = Once::new();
 
-/// Begins to keep what is logged, at `trace` as far as the functions' own filter lets it through.
+/// Starts the capture at `trace`, with the functions' own filter.
 pub(crate) fn start() {
     START.call_once(|| {
-        let lines = shared::log::layer(Keep, local::log::LogFormat::default(), LevelFilter::TRACE);
+        let lines = shared::log::layer(Capture, local::log::LogFormat::default(), LevelFilter::TRACE);
         let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
     });
 }
 
-/// All that was logged so far.
+/// The log so far.
 pub(crate) fn all() -> Vec<u8> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The lines that were written so far, in their order.
+/// The lines of the log so far, in order.
 pub fn lines() -> Vec<String> {
     String::from_utf8(all()).expect("text").lines().map(str::to_owned).collect()
 }
 
-struct Keep;
+struct Capture;
 
-impl Write for Keep {
+impl Write for Capture {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         LINES.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -42,7 +42,7 @@ impl Write for Keep {
     }
 }
 
-impl<'a> MakeWriter<'a> for Keep {
+impl<'a> MakeWriter<'a> for Capture {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

@@ -1,5 +1,5 @@
-//! A push service on this machine: it takes pushes over HTTP as RFC 8030 says, checks the signature of RFC 8292, and
-//! decrypts with an implementation that is not ours. Its devices can be told to be gone, or to be busy for a while.
+//! A push service on this machine: it accepts pushes (RFC 8030), verifies their VAPID signature (RFC 8292) and decrypts
+//! them with an independent implementation. A test can make it respond with any status.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,9 +29,9 @@ pub struct PushService {
     server: JoinHandle<()>,
 }
 
-/// One browser at it.
+/// A browser that is subscribed at the push service.
 #[derive(Clone)]
-pub struct Device {
+pub struct Browser {
     name: String,
     endpoint: String,
     private: SecretKey,
@@ -39,46 +39,46 @@ pub struct Device {
     state: Arc<Shared>,
 }
 
-/// One push that came.
+/// A push that was accepted.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// What it says, decrypted.
+    /// The decrypted payload.
     pub plaintext: String,
-    /// Its headers.
+    /// The request's headers.
     pub headers: HeaderMap,
-    /// The VAPID key that signed it.
+    /// The public VAPID key that signed it.
     pub signed_by: String,
 }
 
 struct Shared {
     origin: String,
-    devices: Mutex<HashMap<String, Mailbox>>,
+    browsers: Mutex<HashMap<String, Mailbox>>,
 }
 
 struct Mailbox {
     private: SecretKey,
     auth: [u8; 16],
-    /// What the next requests are answered, before all others are accepted.
-    answers: Vec<(u16, Option<String>)>,
+    /// The statuses of the next responses, last first, each with a `Retry-After`; then pushes are accepted.
+    responses: Vec<(u16, Option<String>)>,
     received: Vec<Received>,
     attempts: usize,
-    /// The signing key that its browser subscribed with, if it is told.
-    made_with: Option<String>,
-    /// Requests wait until the other end is gone.
+    /// The application server key that the browser subscribed with; pushes signed with another are rejected.
+    subscribed_with: Option<String>,
+    /// Requests wait until the sender is dropped.
     held: Option<watch::Receiver<()>>,
 }
 
-/// While it lives, the requests for a device wait.
-pub struct Hold(#[expect(dead_code, reason = "its end is what counts")] watch::Sender<()>);
+/// The requests for a browser wait until this is dropped.
+pub struct Hold(#[expect(dead_code, reason = "dropping it ends the wait")] watch::Sender<()>);
 
 impl PushService {
-    /// Starts it on a free port.
+    /// Starts the push service on a free port.
     pub async fn start() -> Self {
         Self::start_on(0).await.expect("a free port")
     }
 
-    /// Starts it at an address that is free among these, where a deployment may reach it. If there are none, nothing
-    /// reaches it, and its devices have addresses that no push service knows.
+    /// Starts the push service at the first free address of these, where a deployment may send to. Without addresses,
+    /// the endpoints of its browsers are of another push service, and nothing arrives here.
     pub(crate) async fn start_on_one_of(addresses: &[SocketAddr]) -> Self {
         if addresses.is_empty() {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
@@ -89,11 +89,11 @@ impl PushService {
                 return Self::serve_on(listener, None);
             }
         }
-        panic!("another test or program listens on each of {addresses:?}");
+        panic!("every address is in use: {addresses:?}");
     }
 
-    /// Starts it on this port, for people who try the product: `GET /subscription` makes a device and answers what its
-    /// browser would send, `GET /received` answers what came, decrypted.
+    /// Starts the push service on this port, for trying out the app: `GET /subscription` subscribes a new browser and
+    /// returns the body of its `PUT /subscriptions`; `GET /received` returns the decrypted pushes.
     pub async fn start_on(port: u16) -> std::io::Result<Self> {
         Ok(Self::serve_on(TcpListener::bind(("127.0.0.1", port)).await?, None))
     }
@@ -101,9 +101,9 @@ impl PushService {
     fn serve_on(listener: TcpListener, origin: Option<String>) -> Self {
         let address = listener.local_addr().expect("an address");
         let origin = origin.unwrap_or_else(|| format!("http://{address}"));
-        let state = Arc::new(Shared { origin, devices: Mutex::default() });
+        let state = Arc::new(Shared { origin, browsers: Mutex::default() });
         let router = Router::new()
-            .route("/push/{device}", post(accept))
+            .route("/push/{browser}", post(accept))
             .route("/subscription", get(subscription))
             .route("/received", get(received))
             .with_state(Arc::clone(&state));
@@ -117,14 +117,14 @@ impl PushService {
         let _ = (&mut self.server).await;
     }
 
-    /// Where it listens.
+    /// The address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A new device, with keys of its own.
-    pub fn device(&self) -> Device {
-        Device::new(&self.state)
+    /// A new browser with its own keys.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.state)
     }
 }
 
@@ -134,32 +134,32 @@ impl Drop for PushService {
     }
 }
 
-impl Device {
+impl Browser {
     fn new(state: &Arc<Shared>) -> Self {
         let (mut scalar, mut auth, mut name) = ([0; 32], [0; 16], [0; 16]);
         rand::rng().fill_bytes(&mut scalar);
         rand::rng().fill_bytes(&mut auth);
         rand::rng().fill_bytes(&mut name);
-        // Below the curve's order, whatever was drawn.
+        // Below the order of the curve for any random bytes.
         scalar[0] = 0x7f;
         let private = SecretKey::from_slice(&scalar).expect("a scalar");
         let name = URL_SAFE_NO_PAD.encode(name);
         let mailbox = Mailbox {
             private: private.clone(),
             auth,
-            answers: Vec::new(),
+            responses: Vec::new(),
             received: Vec::new(),
             attempts: 0,
-            made_with: None,
+            subscribed_with: None,
             held: None,
         };
-        state.devices().insert(name.clone(), mailbox);
+        state.browsers().insert(name.clone(), mailbox);
         let endpoint = format!("{}/push/{name}", state.origin);
 
         Self { name, endpoint, private, auth, state: Arc::clone(state) }
     }
 
-    /// What its browser would send to `PUT /subscriptions`.
+    /// The body of the browser's `PUT /subscriptions`.
     pub fn subscription(&self, channels: &[&str]) -> Value {
         let public = PublicKey::from_secret_scalar(&self.private.to_nonzero_scalar()).to_encoded_point(false);
         json!({
@@ -169,22 +169,22 @@ impl Device {
         })
     }
 
-    /// The next requests for it are answered with these, one each.
-    pub fn answers(&self, statuses: &[u16]) {
-        self.mailbox(|mailbox| mailbox.answers = statuses.iter().rev().map(|status| (*status, None)).collect());
+    /// Responds to the next requests with these statuses, one each.
+    pub fn respond_with(&self, statuses: &[u16]) {
+        self.mailbox(|mailbox| mailbox.responses = statuses.iter().rev().map(|status| (*status, None)).collect());
     }
 
-    /// The next request for it is answered with this status and `Retry-After`.
-    pub fn answers_retry_after(&self, status: u16, retry_after: &str) {
-        self.mailbox(|mailbox| mailbox.answers = vec![(status, Some(retry_after.to_owned()))]);
+    /// Responds to the next request with this status and `Retry-After`.
+    pub fn respond_with_retry_after(&self, status: u16, retry_after: &str) {
+        self.mailbox(|mailbox| mailbox.responses = vec![(status, Some(retry_after.to_owned()))]);
     }
 
-    /// Its browser subscribed with this signing key: from now on others are refused.
-    pub fn made_with(&self, key: &str) {
-        self.mailbox(|mailbox| mailbox.made_with = Some(key.to_owned()));
+    /// Sets the application server key that the browser subscribed with: pushes signed with another are rejected.
+    pub fn subscribed_with(&self, key: &str) {
+        self.mailbox(|mailbox| mailbox.subscribed_with = Some(key.to_owned()));
     }
 
-    /// Lets the requests for it wait until what is returned is dropped.
+    /// Makes the requests for this browser wait until the returned value is dropped.
     #[must_use]
     pub fn hold(&self) -> Hold {
         let (end, held) = watch::channel(());
@@ -192,87 +192,87 @@ impl Device {
         Hold(end)
     }
 
-    /// The pushes that it accepted.
+    /// The accepted pushes.
     pub fn received(&self) -> Vec<Received> {
         self.mailbox(|mailbox| mailbox.received.clone())
     }
 
-    /// How many requests came for it, accepted or not.
+    /// The number of requests, accepted or not.
     pub fn attempts(&self) -> usize {
         self.mailbox(|mailbox| mailbox.attempts)
     }
 
     fn mailbox<T>(&self, read: impl FnOnce(&mut Mailbox) -> T) -> T {
-        read(self.state.devices().get_mut(&self.name).expect("the device"))
+        read(self.state.browsers().get_mut(&self.name).expect("the browser"))
     }
 }
 
 impl Shared {
-    fn devices(&self) -> MutexGuard<'_, HashMap<String, Mailbox>> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    fn browsers(&self) -> MutexGuard<'_, HashMap<String, Mailbox>> {
+        self.browsers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn subscription(State(state): State<Arc<Shared>>) -> String {
-    Device::new(&state).subscription(&["ops"]).to_string()
+    Browser::new(&state).subscription(&["ops"]).to_string()
 }
 
 async fn received(State(state): State<Arc<Shared>>) -> String {
-    let devices = state.devices();
-    let received = devices.values().flat_map(|mailbox| &mailbox.received);
+    let browsers = state.browsers();
+    let received = browsers.values().flat_map(|mailbox| &mailbox.received);
     received.map(|received| received.plaintext.clone() + "\n").collect()
 }
 
 async fn accept(
     State(state): State<Arc<Shared>>,
-    Path(device): Path<String>,
+    Path(browser): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, HeaderMap, String) {
-    let answer = |status: u16, detail: &str| {
+    let response = |status: u16, detail: &str| {
         (StatusCode::from_u16(status).expect("a status"), HeaderMap::new(), detail.to_owned())
     };
-    let held = state.devices().get(&device).and_then(|mailbox| mailbox.held.clone());
+    let held = state.browsers().get(&browser).and_then(|mailbox| mailbox.held.clone());
     if let Some(mut held) = held {
-        // Nothing is ever sent: this ends when the hold does.
+        // The sender never sends: this returns when it is dropped.
         let _ = held.changed().await;
     }
-    let mut devices = state.devices();
-    let Some(mailbox) = devices.get_mut(&device) else {
-        return answer(404, "no such device");
+    let mut browsers = state.browsers();
+    let Some(mailbox) = browsers.get_mut(&browser) else {
+        return response(404, "no such browser");
     };
     mailbox.attempts += 1;
-    if let Some((status, retry_after)) = mailbox.answers.pop() {
-        let mut told = answer(status, "as it was told");
+    if let Some((status, retry_after)) = mailbox.responses.pop() {
+        let mut chosen = response(status, "chosen by the test");
         if (300..400).contains(&status) {
-            // To itself, where it would be accepted.
-            told.1.insert("Location", format!("/push/{device}").parse().expect("a value"));
+            // The push would be accepted there if the redirect were followed.
+            chosen.1.insert("Location", format!("/push/{browser}").parse().expect("a value"));
         }
         if let Some(seconds) = retry_after {
-            told.1.insert("Retry-After", seconds.parse().expect("a value"));
+            chosen.1.insert("Retry-After", seconds.parse().expect("a value"));
         }
-        return told;
+        return chosen;
     }
     if headers.get("TTL").is_none() || headers.get("Content-Encoding").is_none_or(|encoding| encoding != "aes128gcm") {
-        return answer(400, "TTL or Content-Encoding is missing");
+        return response(400, "TTL or Content-Encoding is missing");
     }
     let Some(signed_by) = signer(&headers, &state.origin) else {
-        return answer(403, "the signature is wrong");
+        return response(403, "the signature is wrong");
     };
-    if mailbox.made_with.as_ref().is_some_and(|key| *key != signed_by) {
-        return answer(403, "the subscription was made with another key");
+    if mailbox.subscribed_with.as_ref().is_some_and(|key| *key != signed_by) {
+        return response(403, "the subscription has another key");
     }
     if body.len() > 4_096 {
-        return answer(413, "over 4096 bytes");
+        return response(413, "over 4096 bytes");
     }
     let auth = Auth::clone_from_slice(&mailbox.auth);
     let Ok(plaintext) = web_push_native::decrypt(body.to_vec(), &mailbox.private, &auth) else {
-        return answer(400, "it cannot be decrypted");
+        return response(400, "the payload cannot be decrypted");
     };
     let plaintext = String::from_utf8(plaintext).expect("text");
     mailbox.received.push(Received { plaintext, headers, signed_by });
 
-    answer(201, "")
+    response(201, "")
 }
 
 /// The public key of a valid `vapid` authorization for this origin.
@@ -288,7 +288,7 @@ fn signer(headers: &HeaderMap, origin: &str) -> Option<String> {
         }
     }
     let point = URL_SAFE_NO_PAD.decode(key?).ok()?;
-    // An uncompressed point, as the verifier takes it.
+    // The verifier takes the two coordinates of the uncompressed point.
     let decoding = DecodingKey::from_ec_components(
         &URL_SAFE_NO_PAD.encode(point.get(1..33)?),
         &URL_SAFE_NO_PAD.encode(point.get(33..65)?),

@@ -1,8 +1,7 @@
-//! The Lambda Runtime API on this machine: it gives a real function binary its events, and takes the answers.
+//! The Lambda Runtime API on this machine: it hands events to a real function binary and takes its responses.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,28 +15,28 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::Notify;
 
-/// What a function binary did with its events.
-pub struct Ran {
-    /// Its answers, and the errors that it reported, in the order of the events.
-    pub answers: Vec<Value>,
-    /// All that it wrote.
+use crate::binaries;
+
+/// The result of running a function binary.
+pub struct Run {
+    /// The responses, or the errors that the binary reported, in the order of the events.
+    pub responses: Vec<Value>,
+    /// The standard output, then the standard error.
     pub output: Vec<u8>,
 }
 
 #[derive(Default)]
 struct Events {
-    left: Mutex<VecDeque<Value>>,
-    answers: Mutex<Vec<Value>>,
+    pending: Mutex<VecDeque<Value>>,
+    responses: Mutex<Vec<Value>>,
     done: Notify,
 }
 
-/// Runs a binary of this workspace, built before, with this environment on these events, one after the other.
-pub async fn run(binary: &str, environment: &[(&str, &str)], events: Vec<Value>) -> Ran {
-    let state = Arc::new(Events { left: Mutex::new(events.into()), ..Events::default() });
+/// Runs a binary of this workspace with this environment on these events, one after the other.
+pub async fn run(binary: &str, environment: &[(&str, &str)], events: Vec<Value>) -> Run {
+    let state = Arc::new(Events { pending: Mutex::new(events.into()), ..Events::default() });
     let address = serve(&state).await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug").join(binary);
-    assert!(path.exists(), "build it first: cargo build -p {binary}");
-    let mut function = Command::new(path)
+    let mut function = Command::new(binaries::path(binary))
         .env_clear()
         .envs(environment.iter().copied())
         .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
@@ -60,13 +59,13 @@ pub async fn run(binary: &str, environment: &[(&str, &str)], events: Vec<Value>)
 
     tokio::select! {
         () = state.done.notified() => {}
-        ended = function.wait() => panic!("{binary} ended by itself: {ended:?}"),
+        ended = function.wait() => panic!("{binary} exited: {ended:?}"),
     }
-    function.kill().await.expect("its end");
-    let output = reading.await.expect("its output");
-    let answers = std::mem::take(&mut *state.answers.lock().unwrap_or_else(PoisonError::into_inner));
+    function.kill().await.expect("an exit");
+    let output = reading.await.expect("the output");
+    let responses = std::mem::take(&mut *state.responses.lock().unwrap_or_else(PoisonError::into_inner));
 
-    Ran { answers, output }
+    Run { responses, output }
 }
 
 async fn serve(state: &Arc<Events>) -> SocketAddr {
@@ -82,7 +81,7 @@ async fn serve(state: &Arc<Events>) -> SocketAddr {
 }
 
 async fn next(State(state): State<Arc<Events>>) -> (HeaderMap, String) {
-    let event = state.left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let event = state.pending.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let Some(event) = event else {
         state.done.notify_one();
         return std::future::pending().await;
@@ -98,7 +97,7 @@ async fn next(State(state): State<Arc<Events>>) -> (HeaderMap, String) {
 }
 
 async fn take(State(state): State<Arc<Events>>, body: Bytes) -> StatusCode {
-    let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    state.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    let response = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    state.responses.lock().unwrap_or_else(PoisonError::into_inner).push(response);
     StatusCode::ACCEPTED
 }

@@ -1,7 +1,7 @@
-//! Channels are made, listed and deleted, and a slug that is made again is another channel.
+//! Channels are created, listed and deleted, and a recreated channel is a new channel.
 
 use serde_json::json;
-use tests::{App, shown};
+use tests::{App, redact};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_is_created_listed_and_deleted() {
@@ -11,7 +11,7 @@ async fn a_channel_is_created_listed_and_deleted() {
 
     let created = admin.post("/channels", &json!({ "slug": "ops" })).await.expect(201);
     assert_eq!(created.header("Location"), Some("/v1/channels/ops"));
-    insta::assert_snapshot!(shown(&created.json()), @r#"
+    insta::assert_snapshot!(redact(&created.json()), @r#"
     {
       "created_at": "<moment>",
       "created_by": {
@@ -32,14 +32,14 @@ async fn a_channel_is_created_listed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slug_exists_once() {
+async fn a_slug_is_unique() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
 
     let again = admin.post("/channels", &json!({ "slug": "ops" })).await.expect(409);
 
-    insta::assert_snapshot!(shown(&again.json()), @r#"
+    insta::assert_snapshot!(redact(&again.json()), @r#"
     {
       "code": "channel_exists",
       "detail": "A channel of this slug exists already",
@@ -53,7 +53,7 @@ async fn a_slug_exists_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_keys_name_cannot_be_deleted() {
+async fn a_channel_that_is_in_the_scope_of_keys_cannot_be_deleted() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
@@ -62,7 +62,7 @@ async fn a_channel_that_keys_name_cannot_be_deleted() {
     let _other = app.key().channels(&["news"]).with("name", json!("Other")).create().await;
 
     let in_use = admin.delete("/channels/ops").await.expect(409);
-    insta::assert_snapshot!(shown(&in_use.json()), @r#"
+    insta::assert_snapshot!(redact(&in_use.json()), @r#"
     {
       "code": "channel_in_use",
       "detail": "2 keys name this channel: Newsroom, Webshop; take it out of their scopes first",
@@ -73,33 +73,33 @@ async fn a_channel_that_keys_name_cannot_be_deleted() {
     }
     "#);
     let narrow = json!({ "channels": ["news"] });
-    let _ = admin.patch(&format!("/keys/{}", second.id), &narrow).await.expect(200);
+    admin.patch(&format!("/keys/{}", second.id), &narrow).await.expect(200);
     let in_use = admin.delete("/channels/ops").await.expect(409).json();
     assert_eq!(in_use["detail"], "1 key names this channel: Webshop; take it out of its scope first");
-    let _ = first.push_to("ops", &json!({ "title": "Still there" })).await.expect(202);
-    let _ = admin.patch(&format!("/keys/{}", first.id), &json!({ "scope": "all" })).await.expect(200);
-    let _ = admin.delete("/channels/ops").await.expect(204);
+    first.push_to("ops", &json!({ "title": "Still there" })).await.expect(202);
+    admin.patch(&format!("/keys/{}", first.id), &json!({ "scope": "all" })).await.expect(200);
+    admin.delete("/channels/ops").await.expect(204);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slug_is_taken_byte_for_byte_or_not_at_all() {
+async fn a_slug_is_stored_byte_for_byte_or_rejected() {
     let app = App::start().await;
     let admin = app.admin().await;
-    let longest = "a".repeat(64);
+    let max = "a".repeat(64);
 
-    for good in ["a", "0", "ops", "a-b", "a--b", "2026-11-23", &longest] {
-        let answer = admin.post("/channels", &json!({ "slug": good })).await.expect(201);
-        assert_eq!(answer.json()["slug"], good);
+    for good in ["a", "0", "ops", "a-b", "a--b", "2026-11-23", &max] {
+        let response = admin.post("/channels", &json!({ "slug": good })).await.expect(201);
+        assert_eq!(response.json()["slug"], good);
     }
     let too_long = "a".repeat(65);
     let bad = ["", "-", "-a", "a-", "Ops", "OPS", "a_b", "a b", " ops", "ops ", "ops\n", "öps", "a/b", "a.b", "оps"];
     for bad in bad.iter().chain([&too_long.as_str()]) {
-        assert_eq!(admin.post("/channels", &json!({ "slug": bad })).await.expect(400).places(), ["/slug"], "{bad:?}");
-        let answer = app.key().channels(&[bad]).body;
-        assert_eq!(admin.post("/keys", &answer).await.expect(400).places(), ["/channels/0"], "{bad:?}");
+        assert_eq!(admin.post("/channels", &json!({ "slug": bad })).await.expect(400).pointers(), ["/slug"], "{bad:?}");
+        let response = app.key().channels(&[bad]).body;
+        assert_eq!(admin.post("/keys", &response).await.expect(400).pointers(), ["/channels/0"], "{bad:?}");
     }
-    for (body, places) in [
+    for (body, pointers) in [
         (json!({}), ["/slug"]),
         (json!({ "slug": null }), ["/slug"]),
         (json!({ "slug": 7 }), ["/slug"]),
@@ -107,7 +107,7 @@ async fn a_slug_is_taken_byte_for_byte_or_not_at_all() {
         (json!({ "slug": "new", "id": "mine" }), ["/id"]),
         (json!("new"), [""]),
     ] {
-        assert_eq!(admin.post("/channels", &body).await.expect(400).places(), places, "{body}");
+        assert_eq!(admin.post("/channels", &body).await.expect(400).pointers(), pointers, "{body}");
     }
     let list = admin.get("/channels").await.expect(200).json();
     assert_eq!(list["channels"].as_array().expect("a list").len(), 7);
@@ -137,10 +137,10 @@ async fn pages_show_every_channel_once_by_slug() {
         }
         assert_eq!((seen, pages), (slugs.map(str::to_owned).to_vec(), 7_usize.div_ceil(limit)), "limit {limit}");
     }
-    // "-a" in base64url is no slug; the others are no base64url or no number.
+    // "-a" in base64url is not a slug; the others are not base64url or not a number.
     for query in ["limit=0", "limit=101", "limit=x", "cursor=LWE", "cursor=%21", "cursor="] {
-        let answer = admin.get(&format!("/channels?{query}")).await;
-        assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{query}");
+        let response = admin.get(&format!("/channels?{query}")).await;
+        response.assert_problem_in(format_args!("{query}"), 400, "invalid_parameter");
     }
     app.stop().await;
 }
@@ -151,25 +151,25 @@ async fn an_unknown_slug_is_not_found() {
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
     for slug in ["nope", "OPS", "ops-", "%20ops", "op"] {
-        let answer = admin.delete(&format!("/channels/{slug}")).await;
-        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{slug}");
+        let response = admin.delete(&format!("/channels/{slug}")).await;
+        response.assert_problem_in(format_args!("{slug}"), 404, "not_found");
     }
-    let _ = admin.delete("/channels/ops").await.expect(204);
-    assert_eq!(admin.delete("/channels/ops").await.refusal(), (404, "not_found".to_owned()));
+    admin.delete("/channels/ops").await.expect(204);
+    admin.delete("/channels/ops").await.assert_problem(404, "not_found");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_may_list_channels_and_not_change_them() {
+async fn a_member_can_list_channels_and_cannot_change_them() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
-    let member = app.person("member@acme").await;
+    let member = app.user("member@acme").await;
     assert_eq!(member.get("/channels").await.expect(200).json()["channels"][0]["slug"], "ops");
     let created = member.post("/channels", &json!({ "slug": "mine" })).await;
-    assert_eq!(created.refusal(), (403, "admin_required".to_owned()));
-    assert_eq!(member.delete("/channels/ops").await.refusal(), (403, "admin_required".to_owned()));
+    created.assert_problem(403, "admin_required");
+    member.delete("/channels/ops").await.assert_problem(403, "admin_required");
     let key = app.key().create().await;
-    assert_eq!(key.get("/channels").await.refusal(), (401, "unauthenticated".to_owned()), "nor may a key list them");
+    key.get("/channels").await.assert_problem_in("a key cannot list channels either", 401, "unauthenticated");
     app.stop().await;
 }
 
@@ -179,11 +179,11 @@ async fn subscriptions_are_counted_as_they_come_and_go() {
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
     let subscriber = app.subscriber().await;
-    let (phone, laptop) = (app.push_service.device(), app.push_service.device());
+    let (phone, laptop) = (app.push_service.browser(), app.push_service.browser());
     let counts = async || {
         let list = admin.get("/channels").await.expect(200).json();
         let count = |index: usize| list["channels"][index]["subscriptions"].as_u64().expect("a number");
-        // By slug: news, ops.
+        // Sorted by slug: news, ops.
         (count(0), count(1))
     };
 
@@ -192,63 +192,63 @@ async fn subscriptions_are_counted_as_they_come_and_go() {
     subscriber.subscribe(&laptop, &["ops", "news"]).await;
     assert_eq!(counts().await, (1, 2));
     subscriber.subscribe(&laptop, &["ops", "news"]).await;
-    assert_eq!(counts().await, (1, 2), "the same again counts nobody twice");
+    assert_eq!(counts().await, (1, 2), "the same subscription counts once");
     subscriber.subscribe(&laptop, &["news"]).await;
     assert_eq!(counts().await, (1, 1));
-    let _ = subscriber.delete(&format!("/subscriptions/{phone_id}")).await.expect(204);
+    subscriber.delete(&format!("/subscriptions/{phone_id}")).await.expect(204);
     assert_eq!(counts().await, (1, 0));
 
-    // Gone at its push service.
-    laptop.answers(&[410]);
-    let _ = app.key().create().await.push_to("news", &json!({ "title": "Gone?" })).await.expect(202);
+    // The push service reports the subscription as gone.
+    laptop.respond_with(&[410]);
+    app.key().create().await.push_to("news", &json!({ "title": "Gone?" })).await.expect(202);
     app.delivered().await;
     assert_eq!(counts().await, (0, 0));
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slug_made_again_reaches_neither_old_keys_nor_old_subscribers() {
+async fn a_recreated_channel_reaches_neither_old_keys_nor_old_subscribers() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let admin = app.admin().await;
-    let old = app.push_service.device();
+    let old = app.push_service.browser();
     let subscriber = app.subscriber().await;
     subscriber.subscribe(&old, &["ops"]).await;
     let all = app.key().create().await;
     let narrowed = app.key().channels(&["ops", "news"]).create().await;
-    let _ = admin.patch(&format!("/keys/{}", narrowed.id), &json!({ "channels": ["news"] })).await.expect(200);
+    admin.patch(&format!("/keys/{}", narrowed.id), &json!({ "channels": ["news"] })).await.expect(200);
 
-    let _ = admin.delete("/channels/ops").await.expect(204);
+    admin.delete("/channels/ops").await.expect(204);
     let to_ops = json!({ "title": "Hello", "target": { "channels": ["ops"] } });
-    assert_eq!(all.push(&to_ops).await.refusal(), (422, "unknown_channel".to_owned()));
+    all.push(&to_ops).await.assert_problem(422, "unknown_channel");
     app.channels(&["ops"]).await;
 
-    // The key that once named the slug does not reach it.
-    let refused = [narrowed.push_to("ops", &json!({ "title": "Hello" })).await, narrowed.push(&to_ops).await];
-    for answer in refused {
-        assert_eq!(answer.refusal(), (403, "scope_violation".to_owned()));
+    // The key that had the old channel in its scope does not reach the new one.
+    let denied = [narrowed.push_to("ops", &json!({ "title": "Hello" })).await, narrowed.push(&to_ops).await];
+    for response in denied {
+        response.assert_problem(403, "scope_violation");
     }
     // The subscriber of the old channel is not in the new one.
-    let _ = all.push(&to_ops).await.expect(202);
-    let _ = all.push_to("ops", &json!({ "title": "Hello" })).await.expect(202);
+    all.push(&to_ops).await.expect(202);
+    all.push_to("ops", &json!({ "title": "Hello" })).await.expect(202);
     app.delivered().await;
     assert_eq!(old.attempts(), 0);
     let list = admin.get("/channels").await.expect(200).json();
     assert_eq!((&list["channels"][1]["slug"], &list["channels"][1]["subscriptions"]), (&json!("ops"), &json!(0)));
 
-    // Until he joins it.
+    // It subscribes to the new channel.
     subscriber.subscribe(&old, &["ops"]).await;
-    let _ = all.push(&to_ops).await.expect(202);
+    all.push(&to_ops).await.expect(202);
     app.delivered().await;
     assert_eq!(old.received().len(), 1);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_is_deleted_while_a_key_takes_it_is_one_or_the_other() {
+async fn a_concurrent_channel_deletion_and_key_creation_do_not_both_succeed() {
     let app = App::start().await;
     let admin = app.admin().await;
-    let (mut kept, mut gone) = (0, 0);
+    let (mut channels_kept, mut channels_deleted) = (0, 0);
     for round in 0..20 {
         let slug = format!("c{round}");
         app.channels(&[&slug]).await;
@@ -256,20 +256,20 @@ async fn a_channel_that_is_deleted_while_a_key_takes_it_is_one_or_the_other() {
             "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "channels", "channels": [slug],
         });
         let path = format!("/channels/{slug}");
-        let (made, deleted) = tokio::join!(admin.post("/keys", &new), admin.delete(&path));
+        let (created, deleted) = tokio::join!(admin.post("/keys", &new), admin.delete(&path));
 
-        match (made.status, deleted.status) {
+        match (created.status, deleted.status) {
             (201, 409) => {
-                kept += 1;
-                assert_eq!(admin.delete(&path).await.refusal(), (409, "channel_in_use".to_owned()));
+                channels_kept += 1;
+                admin.delete(&path).await.assert_problem(409, "channel_in_use");
             }
             (422, 204) => {
-                gone += 1;
-                assert_eq!(made.refusal(), (422, "unknown_channel".to_owned()));
+                channels_deleted += 1;
+                created.assert_problem(422, "unknown_channel");
             }
-            both => panic!("{both:?}: {} {}", made.text, deleted.text),
+            both => panic!("{both:?}: {} {}", created.text, deleted.text),
         }
     }
-    assert_eq!(kept + gone, 20);
+    assert_eq!(channels_kept + channels_deleted, 20);
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Every recipient of a push gets it once, whatever channels overlap and whatever the push service answers.
+//! Delivery: each recipient of a push gets it once, for any overlap of channels and any response of the push service.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use shared::channel::{Slug, Slugs};
 use shared::push::{Audience, Counts, Progress};
-use tests::courier::Courier;
-use tests::proxy::{Proxy, Rewrites};
-use tests::{App, Device};
+use tests::direct_delivery::DirectDelivery;
+use tests::fault_proxy::{FaultProxy, Rewrites};
+use tests::{App, Browser};
 
 async fn counts(app: &App, id: &Value) -> Value {
     let admin = app.admin().await;
@@ -19,26 +19,26 @@ async fn counts(app: &App, id: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
+async fn a_thousand_subscribers_of_three_overlapping_channels_get_one_push_each() {
     let app = App::start().await;
     app.channels(&["a", "b", "c"]).await;
     let subscriber = app.subscriber().await;
-    let devices: Vec<Device> = (0..1_000).map(|_| app.push_service.device()).collect();
+    let browsers: Vec<Browser> = (0..1_000).map(|_| app.push_service.browser()).collect();
     let all = ["a", "b", "c"];
-    // Each of the seven ways to be in at least one of three channels.
-    let ways =
+    // The seven channels_of to be in at least one of three channels.
+    let channels_of =
         |index: usize| (0..3).filter(|bit| (1 + index % 7) >> bit & 1 == 1).map(|bit| all[bit]).collect::<Vec<_>>();
-    let subscriptions = futures::stream::iter(devices.iter().enumerate());
-    let subscribe = async |(index, device)| {
-        subscriber.subscribe(device, &ways(index)).await;
+    let subscriptions = futures::stream::iter(browsers.iter().enumerate());
+    let subscribe = async |(index, browser)| {
+        subscriber.subscribe(browser, &channels_of(index)).await;
     };
     subscriptions.for_each_concurrent(16, subscribe).await;
-    let (gone, busy, rest) = (&devices[..10], &devices[10..20], &devices[20..]);
-    for device in gone {
-        device.answers(&[410]);
+    let (gone, busy, rest) = (&browsers[..10], &browsers[10..20], &browsers[20..]);
+    for browser in gone {
+        browser.respond_with(&[410]);
     }
-    for device in busy {
-        device.answers(&[503, 503]);
+    for browser in busy {
+        browser.respond_with(&[503, 503]);
     }
     let key = app.key().channels(&all).create().await;
 
@@ -46,17 +46,17 @@ async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
     app.delivered().await;
 
     let plaintext = format!(r#"{{"id":{},"title":"To all","data":{{"n":1}}}}"#, accepted["id"]);
-    for device in rest {
-        let received = device.received();
-        assert_eq!((received.len(), device.attempts()), (1, 1));
+    for browser in rest {
+        let received = browser.received();
+        assert_eq!((received.len(), browser.attempts()), (1, 1));
         assert_eq!(received[0].plaintext, plaintext);
     }
-    for device in busy {
-        assert_eq!((device.received().len(), device.attempts()), (1, 3));
-        assert_eq!(device.received()[0].plaintext, plaintext);
+    for browser in busy {
+        assert_eq!((browser.received().len(), browser.attempts()), (1, 3));
+        assert_eq!(browser.received()[0].plaintext, plaintext);
     }
-    for device in gone {
-        assert_eq!((device.received().len(), device.attempts()), (0, 1));
+    for browser in gone {
+        assert_eq!((browser.received().len(), browser.attempts()), (0, 1));
     }
     let expected = json!({ "recipients": 1_000, "delivered": 990, "gone": 10, "failed": 0 });
     assert_eq!(counts(&app, &accepted["id"]).await, expected);
@@ -64,37 +64,37 @@ async fn a_thousand_subscribers_in_three_overlapping_channels_get_it_once() {
     let again = key.push(&json!({ "title": "Again" })).await.expect(202).json();
     app.delivered().await;
     let expected = json!({ "recipients": 990, "delivered": 990, "gone": 0, "failed": 0 });
-    assert_eq!(counts(&app, &again["id"]).await, expected, "the ten are removed");
+    assert_eq!(counts(&app, &again["id"]).await, expected, "the ten subscriptions were removed");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_the_push_service_removes_nobody() {
+async fn an_outage_of_the_push_service_removes_no_subscription() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
     let statuses = [500, 502, 429, 400, 401, 403, 413, 301, 308];
-    let devices: Vec<Device> = statuses.iter().map(|_| app.push_service.device()).collect();
-    for (device, status) in devices.iter().zip(statuses) {
-        subscriber.subscribe(device, &[]).await;
-        device.answers(&[status, status]);
+    let browsers: Vec<Browser> = statuses.iter().map(|_| app.push_service.browser()).collect();
+    for (browser, status) in browsers.iter().zip(statuses) {
+        subscriber.subscribe(browser, &[]).await;
+        browser.respond_with(&[status, status]);
     }
     let key = app.key().create().await;
 
-    // Without time to live there is one repeat and no more.
+    // With a TTL of 0 there is exactly one retry.
     let failed = key.push(&json!({ "title": "Down", "ttl": 0 })).await.expect(202).json();
     app.delivered().await;
     let expected = json!({ "recipients": 9, "delivered": 0, "gone": 0, "failed": 9 });
     assert_eq!(counts(&app, &failed["id"]).await, expected);
-    let attempts: Vec<usize> = devices.iter().map(Device::attempts).collect();
-    assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1, 1], "only 429 and 5xx are tried again, and no redirect is followed");
+    let attempts: Vec<usize> = browsers.iter().map(Browser::attempts).collect();
+    assert_eq!(attempts, [2, 2, 2, 1, 1, 1, 1, 1, 1], "only 429 and 5xx are retried, and no redirect is followed");
 
-    for device in &devices {
-        device.answers(&[]);
+    for browser in &browsers {
+        browser.respond_with(&[]);
     }
     let delivered = key.push(&json!({ "title": "Up" })).await.expect(202).json();
     app.delivered().await;
     let expected = json!({ "recipients": 9, "delivered": 9, "gone": 0, "failed": 0 });
-    assert_eq!(counts(&app, &delivered["id"]).await, expected, "nobody was removed");
+    assert_eq!(counts(&app, &delivered["id"]).await, expected, "no subscription was removed");
     app.stop().await;
 }
 
@@ -102,13 +102,13 @@ async fn an_outage_of_the_push_service_removes_nobody() {
 async fn a_subscription_that_is_404_or_410_is_removed() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
-    let devices = [404, 410].map(|status| {
-        let device = app.push_service.device();
-        device.answers(&[status]);
-        device
+    let browsers = [404, 410].map(|status| {
+        let browser = app.push_service.browser();
+        browser.respond_with(&[status]);
+        browser
     });
-    for device in &devices {
-        subscriber.subscribe(device, &[]).await;
+    for browser in &browsers {
+        subscriber.subscribe(browser, &[]).await;
     }
     let key = app.key().create().await;
 
@@ -123,11 +123,11 @@ async fn a_subscription_that_is_404_or_410_is_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_after_is_waited_for() {
+async fn a_retry_waits_for_retry_after() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    device.answers_retry_after(429, "4");
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    browser.respond_with_retry_after(429, "4");
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
 
     let accepted = key.push(&json!({ "title": "Later" })).await.expect(202).json();
@@ -136,35 +136,35 @@ async fn retry_after_is_waited_for() {
     let admin = app.admin().await;
     let push = admin.get(&format!("/pushes/{}", accepted["id"].as_str().expect("an id"))).await.json();
     let millis = |field: &str| {
-        let moment = push[field].as_str().expect("a moment").to_owned();
-        shared::time::Timestamp::try_from(moment).expect("a moment").millis()
+        let timestamp = push[field].as_str().expect("a timestamp").to_owned();
+        shared::time::Timestamp::try_from(timestamp).expect("a timestamp").millis()
     };
-    assert_eq!(device.attempts(), 2);
+    assert_eq!(browser.attempts(), 2);
     assert!(millis("finished_at") - millis("created_at") >= 4_000, "{push}");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_what_another_was_told() {
+async fn each_recipient_waits_for_its_own_retry_after() {
     let app = App::start().await;
-    let (patient, quick) = (app.push_service.device(), app.push_service.device());
+    let (patient, quick) = (app.push_service.browser(), app.push_service.browser());
     let subscriber = app.subscriber().await;
-    for device in [&patient, &quick] {
-        subscriber.subscribe(device, &[]).await;
+    for browser in [&patient, &quick] {
+        subscriber.subscribe(browser, &[]).await;
     }
-    patient.answers_retry_after(429, "4");
-    quick.answers(&[503]);
-    let courier = Courier::new(&app, app.laptop().dynamodb_url());
-    let push = courier.keep(Audience::All).await;
+    patient.respond_with_retry_after(429, "4");
+    quick.respond_with(&[503]);
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url());
+    let push = direct.save_push(Audience::All).await;
 
-    assert!(courier.deliver(&push).await);
-    let waiting = courier.delivery.store.left_by(&courier.retry(&push)).await.expect("who waits");
+    assert!(direct.deliver(&push).await);
+    let waiting = direct.delivery.store.left_by(&direct.retry_task(&push)).await.expect("the pending retries");
     app.delivered().await;
 
     let seconds: Vec<i64> = waiting.iter().map(|it| push.created_at.seconds_until(it.not_before)).collect();
     assert!(seconds.iter().any(|it| *it >= 4) && seconds.iter().any(|it| *it <= 3), "{seconds:?}");
-    assert_eq!((patient.attempts(), quick.attempts()), (2, 2), "each when its time has come");
-    let done = courier.find(&push).await.expect("the push");
+    assert_eq!((patient.attempts(), quick.attempts()), (2, 2), "each after its own Retry-After");
+    let done = direct.find(&push).await.expect("the push");
     assert_eq!((done.counts.recipients, done.counts.delivered), (2, 2));
     let finished = done.finished_at.expect("it is done").millis() - push.created_at.millis();
     assert!(finished >= 4_000, "{finished}");
@@ -172,46 +172,46 @@ async fn nobody_waits_for_what_another_was_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_the_channels_is_not_tried_again() {
+async fn a_recipient_that_left_the_channels_is_not_retried() {
     let app = App::start().await;
     app.channels(&["news", "ops"]).await;
     let subscriber = app.subscriber().await;
-    let (leaves, stays) = (app.push_service.device(), app.push_service.device());
-    for device in [&leaves, &stays] {
-        subscriber.subscribe(device, &["news", "ops"]).await;
-        device.answers_retry_after(503, "2");
+    let (leaves, stays) = (app.push_service.browser(), app.push_service.browser());
+    for browser in [&leaves, &stays] {
+        subscriber.subscribe(browser, &["news", "ops"]).await;
+        browser.respond_with_retry_after(503, "2");
     }
-    let courier = Courier::new(&app, app.laptop().dynamodb_url());
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url());
     let ops = Slugs::from([Slug::try_from("ops".to_owned()).expect("a slug")]);
-    let ops = courier.delivery.store.resolve(&courier.account, &ops).await.expect("a read").expect("the channel");
-    let push = courier.keep(Audience::Channels(ops)).await;
+    let ops = direct.delivery.store.resolve(&direct.account, &ops).await.expect("a read").expect("the channel");
+    let push = direct.save_push(Audience::Channels(ops)).await;
 
-    assert!(courier.deliver(&push).await, "the first attempt");
+    assert!(direct.deliver(&push).await, "the first attempt");
     subscriber.subscribe(&leaves, &["news"]).await;
     app.delivered().await;
 
     assert_eq!((leaves.attempts(), stays.attempts()), (1, 2));
     let expected = Counts { recipients: 2, delivered: 1, gone: 1, failed: 0 };
-    assert_eq!(courier.find(&push).await.expect("the push").counts, expected);
+    assert_eq!(direct.find(&push).await.expect("the push").counts, expected);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_sender_asks_for_reaches_the_push_service() {
+async fn ttl_urgency_and_topic_reach_the_push_service() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
     let vapid = app.subscriber().await.get("/subscriptions/config").await.expect(200).json();
 
     for body in
         [json!({ "title": "Plain" }), json!({ "title": "Full", "ttl": 60, "urgency": "very-low", "topic": "offers" })]
     {
-        let _ = key.push(&body).await.expect(202);
+        key.push(&body).await.expect(202);
         app.delivered().await;
     }
 
-    let received = device.received();
+    let received = browser.received();
     let header = |index: usize, name: &str| {
         received[index].headers.get(name).map(|value| value.to_str().expect("text").to_owned())
     };
@@ -224,18 +224,18 @@ async fn what_the_sender_asks_for_reaches_the_push_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_signature_serves_an_origin_for_hours() {
+async fn one_vapid_token_is_reused_for_an_origin() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
 
     for _ in 0..2 {
-        let _ = key.push(&json!({ "title": "Hello" })).await.expect(202);
+        key.push(&json!({ "title": "Hello" })).await.expect(202);
         app.delivered().await;
     }
 
-    let received = device.received();
+    let received = browser.received();
     let signatures: BTreeSet<_> = received.iter().map(|push| push.headers["Authorization"].as_bytes()).collect();
     assert_eq!((received.len(), signatures.len()), (2, 1));
     app.stop().await;
@@ -244,71 +244,72 @@ async fn one_signature_serves_an_origin_for_hours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_was_accepted_before_its_key_was_revoked_is_delivered() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    device.answers(&[503]);
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    browser.respond_with(&[503]);
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
 
-    let _ = key.push(&json!({ "title": "Still" })).await.expect(202);
-    let _ = app.admin().await.delete(&format!("/keys/{}", key.id)).await.expect(204);
+    key.push(&json!({ "title": "Still" })).await.expect(202);
+    app.admin().await.delete(&format!("/keys/{}", key.id)).await.expect(204);
     app.delivered().await;
 
-    assert_eq!(device.received().len(), 1);
+    assert_eq!(browser.received().len(), 1);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_comes_twice_sends_once() {
+async fn a_message_that_is_delivered_twice_sends_once() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &["ops"]).await;
     let key = app.key().create().await;
     let accepted = key.push(&json!({ "title": "Once" })).await.expect(202).json();
     app.delivered().await;
 
     let task = json!({ "account": "acme", "push": accepted["id"], "page": 0, "after": null, "attempt": 0 });
     for _ in 0..3 {
-        app.laptop().enqueue(&task.to_string()).await;
+        app.local().enqueue(&task.to_string()).await;
     }
     app.delivered().await;
 
-    assert_eq!(device.attempts(), 1);
+    assert_eq!(browser.attempts(), 1);
     let expected = json!({ "recipients": 1, "delivered": 1, "gone": 0, "failed": 0 });
     assert_eq!(counts(&app, &accepted["id"]).await, expected);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_task_of_a_killed_function_is_taken_over_with_the_page_that_it_noted() {
+async fn the_task_of_a_killed_function_is_taken_over_with_its_recorded_page() {
     let app = App::start().await;
-    let (first, second) = (app.push_service.device(), app.push_service.device());
+    let (first, second) = (app.push_service.browser(), app.push_service.browser());
     let subscriber = app.subscriber().await;
     subscriber.subscribe(&first, &[]).await;
-    let (wire, mut held) = Proxy::hold(app.laptop().dynamodb_url(), Rewrites::NONE).await;
-    let (killed, sound) = (Courier::new(&app, &wire.url()), Courier::new(&app, app.laptop().dynamodb_url()));
-    let push = sound.keep(Audience::All).await;
+    let (proxy, mut held) = FaultProxy::hold(app.local().dynamodb_url(), Rewrites::NONE).await;
+    let (killed, sound) =
+        (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
+    let push = sound.save_push(Audience::All).await;
 
-    let until_noted = async {
+    let until_recorded = async {
         loop {
             let attempt = held.recv().await.expect("an attempt");
-            let reply = wire.apply(&attempt.sent).await;
-            let noted = attempt.sent.request["UpdateExpression"] == "SET page = :page, more = :more";
-            attempt.answer(reply);
-            if noted {
+            let reply = proxy.apply(&attempt.sent).await;
+            let recorded = attempt.sent.request["UpdateExpression"] == "SET page = :page, more = :more";
+            attempt.respond(reply);
+            if recorded {
                 break;
             }
         }
     };
     tokio::select! {
         _ = killed.deliver(&push) => unreachable!("it is killed before it ends"),
-        () = until_noted => {}
+        () = until_recorded => {}
     }
     subscriber.subscribe(&second, &[]).await;
-    assert!(!sound.deliver(&push).await, "its claim still holds");
-    // It is over: the lease ended long ago.
+    assert!(!sound.deliver(&push).await, "the lease is still held");
+    // The lease expires.
     let text = AttributeValue::S;
-    let claim = app.laptop().dynamodb().update_item().table_name("PushesTable");
+    let claim = app.local().dynamodb().update_item().table_name("PushesTable");
     let claim = claim.key("pk", text(format!("acme#{}", push.id.as_str()))).key("sk", text("0#0".to_owned()));
     let claim = claim.update_expression("SET lease_ends = :past");
     let claim = claim.expression_attribute_values(":past", AttributeValue::N("0".to_owned()));
@@ -316,7 +317,7 @@ async fn the_task_of_a_killed_function_is_taken_over_with_the_page_that_it_noted
 
     assert!(sound.deliver(&push).await);
 
-    assert_eq!((first.attempts(), second.attempts()), (1, 0), "who came later is on no page of it");
+    assert_eq!((first.attempts(), second.attempts()), (1, 0), "a later subscription is not on the recorded page");
     let push = sound.find(&push).await.expect("the push");
     assert_eq!(
         (push.progress, push.counts),

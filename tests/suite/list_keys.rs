@@ -1,21 +1,21 @@
-//! The keys of an account, read by its people: each once, page by page, the newest first.
+//! `GET /keys` and `GET /keys/{id}`: pages of keys, newest first, each key once.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tests::{App, Person};
+use tests::{App, User};
 
 fn ids(list: &Value) -> Vec<String> {
     let keys = list["keys"].as_array().expect("a list");
     keys.iter().map(|key| key["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-/// All pages of so many keys, by their cursors.
-async fn pages(person: &Person<'_>, limit: usize) -> Vec<Vec<String>> {
+/// The ids of every page with this limit.
+async fn pages(user: &User<'_>, limit: usize) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut path = format!("/keys?limit={limit}");
     loop {
-        let page = person.get(&path).await.expect(200).json();
+        let page = user.get(&path).await.expect(200).json();
         pages.push(ids(&page));
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("/keys?limit={limit}&cursor={cursor}"),
@@ -31,27 +31,27 @@ async fn a_created_key_is_in_the_next_list_and_a_deleted_one_is_not() {
     let empty = admin.get("/keys").await.expect(200).json();
     assert_eq!(empty, json!({ "keys": [], "next_cursor": null }));
 
-    let mut there = Vec::new();
+    let mut expected = Vec::new();
     for _ in 0..3 {
         let key = app.key().create().await;
-        there.push(key.id.clone());
+        expected.push(key.id.clone());
         let list = ids(&admin.get("/keys").await.expect(200).json());
-        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&there));
+        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&expected));
     }
-    while let Some(gone) = there.pop() {
-        let _ = admin.delete(&format!("/keys/{gone}")).await.expect(204);
+    while let Some(gone) = expected.pop() {
+        admin.delete(&format!("/keys/{gone}")).await.expect(204);
         let list = ids(&admin.get("/keys").await.expect(200).json());
-        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&there));
+        assert_eq!(BTreeSet::from_iter(&list), BTreeSet::from_iter(&expected));
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_reads_the_same_alone_and_in_the_list() {
+async fn a_key_is_equal_alone_and_in_the_list() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let key = app.key().channels(&["ops"]).with("limits", json!({ "per_minute": 9 })).create().await;
-    let _ = key.push(&json!({ "title": "Used" })).await.expect(202);
+    key.push(&json!({ "title": "Used" })).await.expect(202);
     let admin = app.admin().await;
 
     let alone = admin.get(&format!("/keys/{}", key.id)).await.expect(200).json();
@@ -64,45 +64,45 @@ async fn a_key_reads_the_same_alone_and_in_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_key_is_not_found() {
+async fn an_unknown_or_malformed_id_is_not_found() {
     let app = App::start().await;
     let admin = app.admin().await;
     let key = app.key().create().await;
 
     let absent = "01JD0000000000000000000000";
     for id in [absent, "x", "%20", &key.id.to_lowercase(), &key.id[1..], &format!("{}0", key.id)] {
-        let answer = admin.get(&format!("/keys/{id}")).await;
-        assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{id}");
-        assert_eq!(answer.json()["detail"], "There is no such key", "{id}");
+        let response = admin.get(&format!("/keys/{id}")).await;
+        response.assert_problem_in(format_args!("{id}"), 404, "not_found");
+        assert_eq!(response.json()["detail"], "There is no such key", "{id}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_may_read_keys_and_somebody_without_an_account_may_not() {
+async fn a_member_can_read_keys_and_a_user_without_an_account_cannot() {
     let app = App::start().await;
     let key = app.key().create().await;
     let path = format!("/keys/{}", key.id);
-    let (admin, member) = (app.admin().await, app.person("member@acme").await);
+    let (admin, member) = (app.admin().await, app.user("member@acme").await);
 
     assert_eq!(member.get("/keys").await.expect(200).text, admin.get("/keys").await.expect(200).text);
     assert_eq!(member.get(&path).await.expect(200).text, admin.get(&path).await.expect(200).text);
-    let nobody = app.person("nobody@nowhere").await;
+    let nobody = app.user("nobody@nowhere").await;
     for path in ["/keys", &path] {
-        assert_eq!(nobody.get(path).await.refusal(), (403, "no_account".to_owned()));
-        assert_eq!(key.get(path).await.refusal(), (401, "unauthenticated".to_owned()), "a key never manages keys");
+        nobody.get(path).await.assert_problem(403, "no_account");
+        key.get(path).await.assert_problem_in("a key never manages keys", 401, "unauthenticated");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_any_size_show_every_key_once_the_newest_first() {
+async fn pages_of_any_size_show_every_key_once_newest_first() {
     let app = App::start().await;
     let mut newest_first = Vec::new();
     for _ in 0..7 {
         newest_first.push(app.key().create().await.id);
     }
-    // An id begins with its moment.
+    // An id starts with its timestamp.
     newest_first.sort_by(|a, b| b.cmp(a));
     let admin = app.admin().await;
 
@@ -113,18 +113,18 @@ async fn pages_of_any_size_show_every_key_once_the_newest_first() {
         assert!(pages.iter().all(|page| page.len() <= limit), "limit {limit}");
     }
     assert_eq!(ids(&admin.get("/keys").await.expect(200).json()), newest_first, "50 without a limit");
-    let moments: Vec<String> = admin.get("/keys").await.json()["keys"]
+    let timestamps: Vec<String> = admin.get("/keys").await.json()["keys"]
         .as_array()
         .expect("a list")
         .iter()
-        .map(|key| key["created_at"].as_str().expect("a moment").to_owned())
+        .map(|key| key["created_at"].as_str().expect("a timestamp").to_owned())
         .collect();
-    assert!(moments.iter().rev().is_sorted(), "{moments:?}");
+    assert!(timestamps.iter().rev().is_sorted(), "{timestamps:?}");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_come_and_go_between_two_pages_hide_no_other() {
+async fn keys_created_or_deleted_between_two_pages_hide_no_other_key() {
     let app = App::start().await;
     let mut keys = Vec::new();
     for _ in 0..4 {
@@ -135,8 +135,8 @@ async fn keys_that_come_and_go_between_two_pages_hide_no_other() {
     let first = admin.get("/keys?limit=2").await.expect(200).json();
     assert_eq!(ids(&first), keys[..2]);
 
-    // The key that the cursor stands on goes, and a newer one comes.
-    let _ = admin.delete(&format!("/keys/{}", keys[1])).await.expect(204);
+    // The key of the cursor is deleted, and a newer one is created.
+    admin.delete(&format!("/keys/{}", keys[1])).await.expect(204);
     let _ = app.key().create().await;
     let cursor = first["next_cursor"].as_str().expect("a cursor");
     let second = admin.get(&format!("/keys?limit=2&cursor={cursor}")).await.expect(200).json();
@@ -147,22 +147,18 @@ async fn keys_that_come_and_go_between_two_pages_hide_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_limit_or_cursor_is_refused() {
+async fn a_malformed_limit_or_cursor_is_rejected() {
     let app = App::start().await;
     let admin = app.admin().await;
 
     let limits = ["0", "101", "-1", "1.0", "ten", "", "1e1", "%31%30%30%30", "99999999999999999999"];
     for query in limits.map(|limit| format!("limit={limit}")) {
-        assert_eq!(
-            admin.get(&format!("/keys?{query}")).await.refusal(),
-            (400, "invalid_parameter".to_owned()),
-            "{query}"
-        );
+        admin.get(&format!("/keys?{query}")).await.assert_problem_in(format_args!("{query}"), 400, "invalid_parameter");
     }
-    // Not base64url, nothing, not UTF-8, and text that is no id: "null", "ops".
+    // Not base64url, empty, not UTF-8, and text that is not an id: "null", "ops".
     for cursor in ["%21", "", "_w", "bnVsbA", "b3Bz", "MDFKRDAw"] {
-        let answer = admin.get(&format!("/keys?cursor={cursor}")).await;
-        assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{cursor}");
+        let response = admin.get(&format!("/keys?cursor={cursor}")).await;
+        response.assert_problem_in(format_args!("{cursor}"), 400, "invalid_parameter");
     }
     app.stop().await;
 }
@@ -174,7 +170,7 @@ async fn the_cursor_of_another_account_shows_nothing_of_it() {
     for _ in 0..3 {
         app.key().create_as("admin@globex").await;
     }
-    let globex = app.person("admin@globex").await.get("/keys?limit=1").await.expect(200).json();
+    let globex = app.user("admin@globex").await.get("/keys?limit=1").await.expect(200).json();
     let cursor = globex["next_cursor"].as_str().expect("a cursor");
     let after = app.key().create().await.id;
 
@@ -183,6 +179,6 @@ async fn the_cursor_of_another_account_shows_nothing_of_it() {
 
     let shown = ids(&list);
     assert!(shown.iter().all(|id| [&before, &after].contains(&id)), "{shown:?}");
-    assert!(shown.contains(&before), "a cursor is only a place in the order");
+    assert!(shown.contains(&before), "a cursor is only a position in the order");
     app.stop().await;
 }

@@ -1,14 +1,14 @@
-//! What is counted in a line of the log is a metric, in the form that CloudWatch takes, whatever the level of the log.
+//! Metrics in the log: in CloudWatch's embedded metric format, at any log level.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use shared::log::METRICS;
 use tests::embedded_metrics::{Measured, metrics};
-use tests::proxy::{Fate, Proxy};
+use tests::fault_proxy::{Fault, FaultProxy};
 use tests::{App, leaks, logs, runtime_api};
 
-/// The metrics of the events that a filter selects, added up: by name, and by name and dimensions.
+/// The sums of the metrics of the lines that a filter selects, by name and dimensions.
 fn counted(lines: &[String], select: impl Fn(&Value) -> bool) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     for line in lines {
@@ -28,21 +28,21 @@ fn sums(expected: &[(&str, f64)]) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_is_counted_once_for_what_it_stands_for() {
+async fn every_metric_is_counted_once_per_event() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let subscriber = app.subscriber().await;
     for statuses in [vec![], vec![410], vec![400], vec![401], vec![503]] {
-        let device = app.push_service.device();
-        subscriber.subscribe(&device, &["ops"]).await;
-        device.answers(&statuses);
+        let browser = app.push_service.browser();
+        subscriber.subscribe(&browser, &["ops"]).await;
+        browser.respond_with(&statuses);
     }
     let key = app.key().channels(&["ops"]).with("limits", json!({ "per_day": 2 })).create().await;
 
-    let _ = key.push(&json!({ "title": "Hello" })).await.expect(202);
-    let _ = key.push_to("news", &json!({ "title": "Hello" })).await.expect(403);
-    let _ = key.push(&json!({ "title": 7 })).await.expect(400);
-    let _ = key.push(&json!({ "title": "Hello" })).await.expect(429);
+    key.push(&json!({ "title": "Hello" })).await.expect(202);
+    key.push_to("news", &json!({ "title": "Hello" })).await.expect(403);
+    key.push(&json!({ "title": 7 })).await.expect(400);
+    key.push(&json!({ "title": "Hello" })).await.expect(429);
     app.delivered().await;
 
     let counted = counted(&logs::lines(), |line| line["key_id"] == key.id.as_str());
@@ -62,7 +62,7 @@ async fn every_metric_is_counted_once_for_what_it_stands_for() {
     app.stop().await;
 }
 
-/// Events of the authorizer's binary, told to say as little as possible.
+/// The log lines of the authorizer's binary for these events, at this log level.
 async fn authorizer(dynamodb: &str, level: &str, events: Vec<Value>) -> (Vec<String>, Vec<u8>) {
     let environment = [
         ("KEYS_TABLE", "KeysTable"),
@@ -96,7 +96,7 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
 
     for level in ["off", "error", "trace"] {
         let (lines, output) =
-            authorizer(app.laptop().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
+            authorizer(app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
 
         let expected = sums(&[
             ("Authorised{Stack=production}", 2.0),
@@ -110,13 +110,13 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_is_never_answered_is_ambiguous_and_one_that_never_arrives_too() {
+async fn a_write_without_a_response_is_ambiguous_whether_it_arrived_or_not() {
     let app = App::start().await;
     let key = app.key().create().await;
 
-    for fate in [Fate::LoseAnswer, Fate::LoseRequest] {
-        let wire = Proxy::start(app.laptop().dynamodb_url(), false, move |_| fate).await;
-        let (lines, _) = authorizer(&wire.url(), "info", vec![event(&key.secret)]).await;
+    for fault in [Fault::LoseResponse, Fault::LoseRequest] {
+        let proxy = FaultProxy::start(app.local().dynamodb_url(), false, move |_| fault).await;
+        let (lines, _) = authorizer(&proxy.url(), "info", vec![event(&key.secret)]).await;
 
         let expected = sums(&[
             ("Undecided{Stack=production}", 1.0),
@@ -124,23 +124,26 @@ async fn a_write_that_is_never_answered_is_ambiguous_and_one_that_never_arrives_
             ("Refused{Stack=production}", 1.0),
             ("Refused{Code=unavailable,Stack=production}", 1.0),
         ]);
-        assert_eq!(counted(&lines, |_| true), expected, "{fate:?}: {lines:#?}");
-        let judged = lines.iter().filter(|line| line.contains(r#""message":"judged""#));
-        let judged: Vec<Value> = judged.map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!((judged.len(), &judged[0]["level"], &judged[0]["account"]), (1, &json!("ERROR"), &json!("acme")));
-        assert!(judged[0]["cause"].as_str().is_some_and(|cause| cause.contains("the store does not answer")));
+        assert_eq!(counted(&lines, |_| true), expected, "{fault:?}: {lines:#?}");
+        let validated = lines.iter().filter(|line| line.contains(r#""message":"judged""#));
+        let validated: Vec<Value> = validated.map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(
+            (validated.len(), &validated[0]["level"], &validated[0]["account"]),
+            (1, &json!("ERROR"), &json!("acme"))
+        );
+        assert!(validated[0]["cause"].as_str().is_some_and(|cause| cause.contains("the store does not answer")));
         let errors = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#));
-        assert_eq!(errors.count(), 1, "the cause is said once: {lines:#?}");
+        assert_eq!(errors.count(), 1, "the cause is logged once: {lines:#?}");
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_line_of_the_whole_log_is_json_and_every_metric_in_it_is_well_formed() {
+async fn every_log_line_is_json_and_every_metric_is_well_formed() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
-    let _ = app.key().create().await.push(&json!({ "title": "Hello" })).await.expect(202);
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    app.key().create().await.push(&json!({ "title": "Hello" })).await.expect(202);
     app.delivered().await;
 
     let lines = logs::lines();
@@ -149,7 +152,10 @@ async fn every_line_of_the_whole_log_is_json_and_every_metric_in_it_is_well_form
     assert!(names.iter().filter(|name| !codes(name)).count() <= METRICS.len(), "{names:?}");
     for name in names.iter().filter(|name| codes(name)) {
         let code = name.split("Code=").nth(1).and_then(|rest| rest.split([',', '}']).next()).expect("a code");
-        assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name} is of a closed set");
+        assert!(
+            code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{name} has a code of a closed set"
+        );
     }
     for known in ["Authorised{", "Delivered{", "Retried{"] {
         assert!(names.iter().any(|name| name.starts_with(known)), "{known}: {names:?}");

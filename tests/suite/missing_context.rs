@@ -1,27 +1,27 @@
-//! A handler that the authorizer told nothing, or nonsense, answers 500 and does nothing.
+//! A handler without a valid authorizer context returns 500 and has no effect.
 
 use std::collections::HashMap;
 
 use local::lambda::{Handler, in_process};
 use serde_json::{Map, Value, json};
 use tests::App;
-use tests::contract::{Security, operations};
+use tests::openapi::{Security, operations};
 
-/// The functions of the running product, without the gateway and the authorizer before them.
+/// The functions of the app, without the gateway and the authorizer.
 fn functions(app: &App) -> HashMap<String, Handler> {
-    in_process(|_| app.laptop().environment(app.laptop().dynamodb_url()))
+    in_process(|_| app.local().environment(app.local().dynamodb_url()))
 }
 
-/// One request to a function: its logical id, its route, its path parameters and its body.
-struct Call {
+/// An invocation of a function: its logical id, its route, its path parameters and its body.
+struct Invocation {
     function: &'static str,
     resource: &'static str,
     path: Value,
     body: Value,
 }
 
-impl Call {
-    async fn made(&self, functions: &HashMap<String, Handler>, authorizer: Option<&Value>) -> (Value, Value) {
+impl Invocation {
+    async fn invoke(&self, functions: &HashMap<String, Handler>, authorizer: Option<&Value>) -> (Value, Value) {
         let mut context = json!({ "requestId": "a-request" });
         if let Some(authorizer) = authorizer {
             context["authorizer"] = authorizer.clone();
@@ -32,34 +32,34 @@ impl Call {
             "body": self.body.to_string(),
             "requestContext": context,
         });
-        let answer = functions[self.function](event).await.expect("an answer");
-        let body = serde_json::from_str(answer["body"].as_str().expect("a body")).unwrap_or_default();
-        (answer["statusCode"].clone(), body)
+        let response = functions[self.function](event).await.expect("a response");
+        let body = serde_json::from_str(response["body"].as_str().expect("a body")).unwrap_or_default();
+        (response["statusCode"].clone(), body)
     }
 }
 
-/// What every function behind the authorizer is called with here: each would do something.
-async fn calls(app: &App) -> Vec<Call> {
+/// An invocation of every function behind the authorizer, each with an effect.
+async fn calls(app: &App) -> Vec<Invocation> {
     app.channels(&["ops"]).await;
-    let device = app.push_service.device();
-    let subscription = app.subscriber().await.subscribe(&device, &["ops"]).await;
+    let browser = app.push_service.browser();
+    let subscription = app.subscriber().await.subscribe(&browser, &["ops"]).await;
     let key = app.key().create().await;
     let push = key.push(&json!({ "title": "Hello" })).await.expect(202).json()["id"].clone();
     app.delivered().await;
-    let call = |function, resource, path, body| Call { function, resource, path, body };
+    let call = |function, resource, path, body| Invocation { function, resource, path, body };
     let hello = json!({ "title": "Hello" });
     vec![
         call("SendPush", "/push", json!(null), hello.clone()),
         call("SendPush", "/channels/{channel}/push", json!({ "channel": "ops" }), hello),
         call("GetPush", "/push/{id}", json!({ "id": push }), json!(null)),
-        call("PutSubscription", "/subscriptions", json!(null), app.push_service.device().subscription(&["ops"])),
+        call("PutSubscription", "/subscriptions", json!(null), app.push_service.browser().subscription(&["ops"])),
         call("DeleteSubscription", "/subscriptions/{id}", json!({ "id": subscription }), json!(null)),
         call("GetSubscriptionConfig", "/subscriptions/config", json!(null), json!(null)),
     ]
 }
 
-/// Fails unless these are calls of all operations that somebody like this may call.
-fn assert_all(security: Security, calls: &[Call]) {
+/// Asserts that these are invocations of all operations with this security.
+fn assert_all(security: Security, calls: &[Invocation]) {
     let mut documented: Vec<_> =
         operations().into_iter().filter(|it| it.security == security).map(|it| it.path).collect();
     let mut called: Vec<_> = calls.iter().map(|call| call.resource).collect();
@@ -68,26 +68,26 @@ fn assert_all(security: Security, calls: &[Call]) {
     assert_eq!(called, documented);
 }
 
-/// Contexts that are not what the authorizer says of a key, each by what is wrong with it.
-fn wrong_contexts(right: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
+/// Invalid authorizer contexts, each with a description.
+fn invalid_contexts(valid: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
     let mut wrong = vec![
         ("none".to_owned(), None),
         ("null".to_owned(), Some(json!(null))),
         ("a text".to_owned(), Some(json!("acme"))),
         ("a list".to_owned(), Some(json!(["acme"]))),
         ("empty".to_owned(), Some(json!({}))),
-        // Somebody who is signed in is not a key.
+        // The claims of a user are not the context of a key.
         (
             "claims".to_owned(),
             Some(json!({ "claims": { "custom:account": "acme", "custom:role": "admin", "sub": "1" } })),
         ),
     ];
-    for part in right.keys() {
-        let mut less = right.clone();
+    for part in valid.keys() {
+        let mut less = valid.clone();
         less.remove(part);
         wrong.push((format!("without {part}"), Some(Value::Object(less))));
         for value in [json!(null), json!(""), json!("?"), json!({}), json!(7), json!(true)] {
-            let mut other = right.clone();
+            let mut other = valid.clone();
             let name = format!("{part} is {value}");
             other.insert(part.clone(), value);
             wrong.push((name, Some(Value::Object(other))));
@@ -102,30 +102,30 @@ fn wrong_contexts(right: &Map<String, Value>) -> Vec<(String, Option<Value>)> {
         ("channels", r#"{"ops":null}"#),
         ("channels", "null"),
     ] {
-        let mut other = right.clone();
+        let mut other = valid.clone();
         other.insert("scope".to_owned(), json!(scope));
         other.insert("channels".to_owned(), json!(channels));
         wrong.push((format!("{scope} of {channels}"), Some(Value::Object(other))));
     }
-    let mut late = right.clone();
+    let mut late = valid.clone();
     late.insert("retry_after".to_owned(), json!("soon"));
     wrong.push(("no number of seconds".to_owned(), Some(Value::Object(late))));
     wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
+async fn a_handler_without_a_valid_context_returns_500_and_has_no_effect() {
     let app = App::start().await;
     let calls = calls(&app).await;
     assert_all(Security::Key, &calls);
     let functions = functions(&app);
-    let right = json!({ "account": "acme", "key_id": "01JD0000000000000000000000", "scope": "all", "channels": "{}" });
-    let right = right.as_object().expect("an object");
-    let before = app.laptop().dump().await;
+    let valid = json!({ "account": "acme", "key_id": "01JD0000000000000000000000", "scope": "all", "channels": "{}" });
+    let valid = valid.as_object().expect("an object");
+    let before = app.local().dump().await;
 
-    for (name, context) in wrong_contexts(right) {
+    for (name, context) in invalid_contexts(valid) {
         for call in &calls {
-            let (status, body) = call.made(&functions, context.as_ref()).await;
+            let (status, body) = call.invoke(&functions, context.as_ref()).await;
             let expected = json!({
                 "type": "/v1/problems/internal", "title": "Internal error", "status": 500, "code": "internal",
                 "detail": "The fault is on our side", "request_id": "a-request",
@@ -134,11 +134,11 @@ async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
         }
     }
 
-    assert!(app.laptop().queue_is_idle().await);
-    assert_eq!(app.laptop().dump().await, before, "nothing was written");
-    // The same calls with a right context do what they are for.
+    assert!(app.local().queue_is_idle().await);
+    assert_eq!(app.local().dump().await, before, "nothing was written");
+    // With a valid context the same invocations succeed.
     for call in calls.iter().filter(|call| call.function != "GetPush") {
-        let (status, body) = call.made(&functions, Some(&Value::Object(right.clone()))).await;
+        let (status, body) = call.invoke(&functions, Some(&Value::Object(valid.clone()))).await;
         assert!(status.as_u64().is_some_and(|status| status < 300), "{}: {body}", call.resource);
     }
     app.delivered().await;
@@ -146,12 +146,12 @@ async fn a_handler_without_a_valid_context_answers_500_and_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_management_function_without_claims_answers_500_and_does_nothing() {
+async fn a_management_function_without_claims_returns_500_and_has_no_effect() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let key = app.key().create().await;
     let functions = functions(&app);
-    let call = |function, resource, path, body| Call { function, resource, path, body };
+    let call = |function, resource, path, body| Invocation { function, resource, path, body };
     let new = json!({ "name": "New", "permissions": ["PushNotifications/Send"], "scope": "all" });
     let calls = [
         call("CreateKey", "/keys", json!(null), new),
@@ -168,8 +168,8 @@ async fn a_management_function_without_claims_answers_500_and_does_nothing() {
         call("ListPushes", "/pushes", json!(null), json!(null)),
         call("ListPushes", "/pushes/{id}", json!({ "id": "01JD0000000000000000000000" }), json!(null)),
     ];
-    assert_all(Security::Person, &calls);
-    let before = app.laptop().dump().await;
+    assert_all(Security::User, &calls);
+    let before = app.local().dump().await;
 
     for context in [
         None,
@@ -177,16 +177,16 @@ async fn a_management_function_without_claims_answers_500_and_does_nothing() {
         Some(json!({})),
         Some(json!({ "claims": null })),
         Some(json!({ "claims": "admin" })),
-        // Nobody: a token without a subject.
+        // A token without a subject.
         Some(json!({ "claims": { "custom:account": "acme", "custom:role": "admin" } })),
-        // A key is nobody who is signed in.
+        // The context of a key is not the claims of a user.
         Some(json!({ "account": "acme", "key_id": key.id, "scope": "all", "channels": "{}" })),
     ] {
         for call in &calls {
-            let (status, body) = call.made(&functions, context.as_ref()).await;
+            let (status, body) = call.invoke(&functions, context.as_ref()).await;
             assert_eq!((status, &body["code"]), (json!(500), &json!("internal")), "{} {context:?}", call.function);
         }
     }
-    assert_eq!(app.laptop().dump().await, before, "nothing was written");
+    assert_eq!(app.local().dump().await, before, "nothing was written");
     app.stop().await;
 }

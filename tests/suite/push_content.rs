@@ -1,15 +1,15 @@
-//! What a push may say and how large it may be, every mistake named.
+//! The body of a push: its fields, its field errors and its size.
 
 use serde_json::{Value, json};
 use shared::json::Json;
-use tests::{App, Key, shown};
+use tests::{App, Key, redact};
 
-/// A push of exactly so many bytes once it is encrypted, as a dry run says.
+/// The body of a push with a plaintext of exactly this many bytes.
 async fn of_size(key: &Key<'_>, bytes: usize) -> Value {
     let mut body = json!({ "title": "Large", "message": "", "dry_run": true });
     let empty = key.push(&body).await.expect(200).json()["bytes"].as_u64().expect("a number");
     let padding = bytes - usize::try_from(empty).expect("a size");
-    // Characters of two bytes: bytes are what counts.
+    // With characters of two bytes: the limit counts bytes.
     body["message"] = format!("{}{}", "ß".repeat(padding / 2), "x".repeat(padding % 2)).into();
     body["dry_run"] = false.into();
     body
@@ -18,16 +18,16 @@ async fn of_size(key: &Key<'_>, bytes: usize) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_has_at_most_3993_bytes() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
 
-    let most = of_size(&key, 3_993).await;
-    let accepted = key.push(&most).await.expect(202);
+    let max = of_size(&key, 3_993).await;
+    let accepted = key.push(&max).await.expect(202);
     assert_eq!(accepted.json()["bytes"], 3_993);
     let too_large = of_size(&key, 3_994).await;
-    let refused = key.push(&too_large).await.expect(413);
-    insta::assert_snapshot!(shown(&refused.json()), @r#"
+    let rejected = key.push(&too_large).await.expect(413);
+    insta::assert_snapshot!(redact(&rejected.json()), @r#"
     {
       "code": "push_too_large",
       "detail": "The push has 3994 bytes; at most 3993 can be encrypted",
@@ -39,17 +39,17 @@ async fn a_push_has_at_most_3993_bytes() {
     "#);
     let mut dry = too_large.clone();
     dry["dry_run"] = true.into();
-    assert_eq!(key.push(&dry).await.refusal(), (413, "push_too_large".to_owned()), "a dry run says so too");
+    key.push(&dry).await.assert_problem_in("a dry run has the same limit", 413, "push_too_large");
     app.delivered().await;
 
-    let received = device.received();
+    let received = browser.received();
     assert_eq!(received.len(), 1);
-    assert_eq!(received[0].plaintext.len(), 3_993, "what was answered is what was encrypted");
+    assert_eq!(received[0].plaintext.len(), 3_993, "the plaintext has the size of the response");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_mistake_of_a_push_is_named_with_its_place() {
+async fn every_field_error_of_a_push_has_its_pointer() {
     let app = App::start().await;
     let key = app.key().create().await;
     let body = json!({
@@ -59,9 +59,9 @@ async fn every_mistake_of_a_push_is_named_with_its_place() {
         "silent": true,
     });
 
-    let answer = key.push(&body).await.expect(400);
+    let response = key.push(&body).await.expect(400);
 
-    insta::assert_snapshot!(answer.mistakes().join("\n"), @r"
+    insta::assert_snapshot!(response.field_errors().join("\n"), @r"
     /title: has at least one character that is not white space
     /message: is not a string
     /url: is not an http or https URL, or a path that begins with /
@@ -81,7 +81,7 @@ async fn every_mistake_of_a_push_is_named_with_its_place() {
     /dry_run: is not true or false
     /silent: is not a field here
     ");
-    assert_eq!(key.push(&json!({})).await.expect(400).mistakes(), ["/title: is required"]);
+    assert_eq!(key.push(&json!({})).await.expect(400).field_errors(), ["/title: is required"]);
     app.stop().await;
 }
 
@@ -90,7 +90,7 @@ async fn each_field_of_a_push_has_its_limits() {
     let app = App::start().await;
     let key = app.key().create().await;
     let action = json!({ "action": "open", "title": "Open" });
-    let longest = "t".repeat(32);
+    let max_topic = "t".repeat(32);
     for (field, good, bad) in [
         ("title", vec![json!("T"), json!(" ü ✓")], vec![json!(""), json!("\n"), json!(null), json!(7)]),
         ("message", vec![json!(""), json!("two\nlines")], vec![json!(null), json!(["x"])]),
@@ -120,7 +120,7 @@ async fn each_field_of_a_push_has_its_limits() {
         ),
         (
             "topic",
-            vec![json!("a"), json!("Offers2026"), json!(longest)],
+            vec![json!("a"), json!("Offers2026"), json!(max_topic)],
             vec![json!(""), json!("a b"), json!("ü"), json!("t".repeat(33)), json!(null)],
         ),
         ("dry_run", vec![json!(true), json!(false)], vec![json!("true"), json!(1), json!(null)]),
@@ -135,17 +135,17 @@ async fn each_field_of_a_push_has_its_limits() {
             assert!([200, 202].contains(&status), "{field}: {good}");
         }
         for bad in bad {
-            assert_eq!(key.push(&with(&bad)).await.expect(400).places(), [format!("/{field}")], "{bad}");
+            assert_eq!(key.push(&with(&bad)).await.expect(400).pointers(), [format!("/{field}")], "{bad}");
         }
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_arrives_as_it_was_sent_whatever_its_fields_are_called() {
+async fn data_with_any_field_names_arrives_unchanged() {
     let app = App::start().await;
-    let device = app.push_service.device();
-    app.subscriber().await.subscribe(&device, &[]).await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
     let key = app.key().create().await;
     let data = r#"{"a":{"$serde_json::private::RawValue":"not JSON"},"b":{"$serde_json::private::Number":"x"},"n":4.8280000000000003e-26}"#;
 
@@ -154,7 +154,7 @@ async fn data_arrives_as_it_was_sent_whatever_its_fields_are_called() {
     app.delivered().await;
 
     let plaintext = format!(r#"{{"id":{},"title":"Hello","data":{data}}}"#, accepted["id"]);
-    assert_eq!(device.received().iter().map(|push| &push.plaintext).collect::<Vec<_>>(), [&plaintext]);
+    assert_eq!(browser.received().iter().map(|push| &push.plaintext).collect::<Vec<_>>(), [&plaintext]);
     let pushes = app.admin().await.get("/pushes").await.expect(200).json();
     assert_eq!(pushes["pushes"][0]["status"], "done", "{pushes}");
     app.stop().await;

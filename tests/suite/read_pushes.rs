@@ -1,26 +1,26 @@
-//! What would become of a push and what became of it, for the key that sent it and for people.
+//! Reading pushes: their status for the sending key and for users, and the preview of a dry run.
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
 use shared::time::Timestamp;
-use tests::{App, Key, shown};
+use tests::{App, Key, redact};
 
-/// Sends this and answers its id.
+/// Sends a push; returns its id.
 async fn sent(key: &Key<'_>, body: &Value) -> String {
     key.push(body).await.expect(202).json()["id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accepted_push_is_answered_with_its_audience_and_place() {
+async fn an_accepted_push_is_returned_with_its_audience_and_location() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let key = app.key().channels(&["ops"]).create().await;
 
-    let answer = key.push(&json!({ "title": "Hello" })).await.expect(202);
+    let response = key.push(&json!({ "title": "Hello" })).await.expect(202);
 
-    let id = answer.json()["id"].as_str().expect("an id").to_owned();
-    assert_eq!(answer.header("Location"), Some(format!("/v1/push/{id}").as_str()));
-    insta::assert_snapshot!(shown(&answer.json()), @r#"
+    let id = response.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(response.header("Location"), Some(format!("/v1/push/{id}").as_str()));
+    insta::assert_snapshot!(redact(&response.json()), @r#"
     {
       "audience": {
         "all": false,
@@ -38,24 +38,24 @@ async fn an_accepted_push_is_answered_with_its_audience_and_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_reads_the_same_for_its_key_and_for_people() {
+async fn a_push_is_equal_for_its_key_and_for_users() {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
-    let devices = [201, 410, 413].map(|status| {
-        let device = app.push_service.device();
-        device.answers(&[status]);
-        device
+    let browsers = [201, 410, 413].map(|status| {
+        let browser = app.push_service.browser();
+        browser.respond_with(&[status]);
+        browser
     });
-    devices[0].answers(&[]);
-    for device in &devices {
-        subscriber.subscribe(device, &[]).await;
+    browsers[0].respond_with(&[]);
+    for browser in &browsers {
+        subscriber.subscribe(browser, &[]).await;
     }
     let key = app.key().create().await;
     let id = sent(&key, &json!({ "title": "Nobody reads this back", "data": { "private": 1 } })).await;
     app.delivered().await;
 
     let by_key = key.get(&format!("/push/{id}")).await.expect(200);
-    insta::assert_snapshot!(shown(&by_key.json()), @r#"
+    insta::assert_snapshot!(redact(&by_key.json()), @r#"
     {
       "audience": {
         "all": true,
@@ -73,18 +73,18 @@ async fn a_push_reads_the_same_for_its_key_and_for_people() {
       "status": "done"
     }
     "#);
-    for user in ["admin@acme", "member@acme"] {
-        let person = app.person(user).await;
-        assert_eq!(person.get(&format!("/pushes/{id}")).await.expect(200).json(), by_key.json());
-        let list = person.get("/pushes").await.expect(200).json();
+    for email in ["admin@acme", "member@acme"] {
+        let user = app.user(email).await;
+        assert_eq!(user.get(&format!("/pushes/{id}")).await.expect(200).json(), by_key.json());
+        let list = user.get("/pushes").await.expect(200).json();
         assert_eq!(list, json!({ "pushes": [by_key.json()], "next_cursor": null }));
     }
-    assert_eq!(app.person("nobody@nowhere").await.get("/pushes").await.refusal(), (403, "no_account".to_owned()));
+    app.user("nobody@nowhere").await.get("/pushes").await.assert_problem(403, "no_account");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_key_finds_no_push() {
+async fn a_push_is_not_found_by_another_key() {
     let app = App::start().await;
     let (key, other) = (app.key().create().await, app.key().create().await);
     let id = sent(&key, &json!({ "title": "Mine" })).await;
@@ -92,17 +92,17 @@ async fn another_key_finds_no_push() {
     let others = other.get(&format!("/push/{id}")).await;
     let absent = other.get("/push/01JD0000000000000000000000").await;
 
-    assert_eq!(others.refusal(), (404, "not_found".to_owned()));
+    others.assert_problem(404, "not_found");
     assert_eq!(others.without_request_id(), absent.without_request_id());
     for malformed in ["x", "%20", &id.to_lowercase(), &format!("{id}0")] {
         assert_eq!(key.get(&format!("/push/{malformed}")).await.status, 404, "{malformed}");
     }
-    let _ = key.get(&format!("/push/{id}")).await.expect(200);
+    key.get(&format!("/push/{id}")).await.expect(200);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_page_through_all_pushes_the_newest_first() {
+async fn users_page_through_all_pushes_newest_first() {
     let app = App::start().await;
     let (key, other) = (app.key().create().await, app.key().create().await);
     let mut newest_first = Vec::new();
@@ -130,24 +130,24 @@ async fn people_page_through_all_pushes_the_newest_first() {
         assert_eq!(pages, 7_usize.div_ceil(limit), "limit {limit}");
     }
     for query in ["limit=0", "limit=101", "limit=x", "cursor=%21", "cursor=b3Bz", "cursor="] {
-        assert_eq!(
-            admin.get(&format!("/pushes?{query}")).await.refusal(),
-            (400, "invalid_parameter".to_owned()),
-            "{query}"
+        admin.get(&format!("/pushes?{query}")).await.assert_problem_in(
+            format_args!("{query}"),
+            400,
+            "invalid_parameter",
         );
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_is_forgotten_after_30_days_even_if_the_table_still_has_it() {
+async fn a_push_is_not_found_after_30_days_even_if_its_item_remains() {
     let app = App::start().await;
     let key = app.key().create().await;
     let (old, young) = (sent(&key, &json!({ "title": "Old" })).await, sent(&key, &json!({ "title": "Young" })).await);
     app.delivered().await;
     for (id, days) in [(&old, 31), (&young, 29)] {
         let created = Timestamp::now().plus_seconds(-days * 86_400);
-        let update = app.laptop().dynamodb().update_item().table_name("PushesTable");
+        let update = app.local().dynamodb().update_item().table_name("PushesTable");
         let update = update.key("pk", AttributeValue::S("acme".to_owned())).key("sk", AttributeValue::S(id.clone()));
         let update = update.update_expression("SET created_at = :created, expires = :expires");
         let expires = created.plus_seconds(30 * 86_400).seconds();
@@ -157,8 +157,8 @@ async fn a_push_is_forgotten_after_30_days_even_if_the_table_still_has_it() {
     }
 
     let admin = app.admin().await;
-    assert_eq!(key.get(&format!("/push/{old}")).await.refusal(), (404, "not_found".to_owned()));
-    assert_eq!(admin.get(&format!("/pushes/{old}")).await.refusal(), (404, "not_found".to_owned()));
+    key.get(&format!("/push/{old}")).await.assert_problem(404, "not_found");
+    admin.get(&format!("/pushes/{old}")).await.assert_problem(404, "not_found");
     let list = admin.get("/pushes").await.expect(200).json();
     assert_eq!(list["pushes"].as_array().expect("a list").len(), 1);
     assert_eq!((&list["pushes"][0]["id"], &list["next_cursor"]), (&json!(young), &json!(null)));
@@ -166,39 +166,39 @@ async fn a_push_is_forgotten_after_30_days_even_if_the_table_still_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_says_how_it_would_go_and_does_nothing() {
+async fn a_dry_run_previews_a_push_and_has_no_effect() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let subscriber = app.subscriber().await;
-    let devices = [&["ops"][..], &["ops", "news"], &["news"]].map(|channels| (app.push_service.device(), channels));
-    for (device, channels) in &devices {
-        subscriber.subscribe(device, channels).await;
+    let browsers = [&["ops"][..], &["ops", "news"], &["news"]].map(|channels| (app.push_service.browser(), channels));
+    for (browser, channels) in &browsers {
+        subscriber.subscribe(browser, channels).await;
     }
     let key = app.key().channels(&["ops"]).create().await;
 
-    let answer = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200);
+    let response = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200);
 
-    assert_eq!(answer.header("Location"), None);
+    assert_eq!(response.header("Location"), None);
     let expected = json!({
         "dry_run": true, "decision": { "allow": true, "rule": "key_channels" },
         "audience": { "all": false, "channels": ["ops"] }, "recipients": { "count": 2, "exact": true }, "bytes": 51,
     });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
     let by_path = key.push_to("ops", &json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
     assert_eq!((&by_path["audience"], &by_path["recipients"]), (&expected["audience"], &expected["recipients"]));
     let to_news = json!({ "title": "Hello", "dry_run": true, "target": { "channels": ["news"] } });
-    assert_eq!(key.push(&to_news).await.refusal(), (403, "scope_violation".to_owned()));
+    key.push(&to_news).await.assert_problem(403, "scope_violation");
     let all = app.key().create().await.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
     assert_eq!(all["audience"], json!({ "all": true, "channels": [] }));
     assert_eq!(all["recipients"], json!({ "count": 3, "exact": true }));
 
     assert_eq!(app.admin().await.get("/pushes").await.expect(200).json()["pushes"], json!([]));
-    if let Some(laptop) = app.if_laptop() {
-        assert!(laptop.queue_is_idle().await);
-        assert!(!laptop.dump().await.contains("PushesTable "));
+    if let Some(local) = app.if_local() {
+        assert!(local.queue_is_idle().await);
+        assert!(!local.dump().await.contains("PushesTable "));
     }
-    assert!(devices.iter().all(|(device, _)| device.attempts() == 0));
-    assert_eq!(key.uses().await, 3, "each was let through");
+    assert!(browsers.iter().all(|(browser, _)| browser.attempts() == 0));
+    assert_eq!(key.uses().await, 3, "each request was allowed");
     app.stop().await;
 }
 
@@ -207,8 +207,8 @@ async fn a_dry_run_counts_up_to_a_thousand_recipients() {
     let app = App::start().await;
     let key = app.key().create().await;
     let count = async || {
-        let answer = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
-        answer["recipients"].clone()
+        let response = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
+        response["recipients"].clone()
     };
     let add = async |numbers: std::ops::Range<usize>| {
         let write = |number: usize| {
@@ -218,7 +218,7 @@ async fn a_dry_run_counts_up_to_a_thousand_recipients() {
         };
         for chunk in numbers.collect::<Vec<_>>().chunks(25) {
             let writes = chunk.iter().map(|number| write(*number)).collect();
-            let batch = app.laptop().dynamodb().batch_write_item().request_items("SubscriptionsTable", writes);
+            let batch = app.local().dynamodb().batch_write_item().request_items("SubscriptionsTable", writes);
             assert!(
                 batch
                     .send()

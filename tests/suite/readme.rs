@@ -1,4 +1,4 @@
-//! What the README promises, done as it stands there: its own commands, in a shell.
+//! The README's commands, run in a shell exactly as written.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,17 +15,17 @@ fn blocks(heading: &str) -> Vec<String> {
     blocks.map(|block| block.split("```").next().expect("an end").to_owned()).collect()
 }
 
-/// A server that the README starts, ended with the test.
+/// A server that the README starts; it is killed at the end of the test.
 struct Server(Child);
 
 impl Server {
     fn start(command: &str, address: &str) -> Self {
-        // `exec`, so that to end the shell ends the program too.
+        // With `exec`, killing the shell kills the program.
         let child = shell(&format!("exec {command}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut server = Self(child.expect("a shell"));
         let started = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
-            assert!(server.0.try_wait().expect("a status").is_none(), "it ended: {command}");
+            assert!(server.0.try_wait().expect("a status").is_none(), "it exited: {command}");
             assert!(started.elapsed() < Duration::from_mins(5), "it does not listen: {command}");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -47,7 +47,7 @@ fn shell(script: &str) -> Command {
 }
 
 #[test]
-fn the_commands_of_the_first_push_run_as_they_stand() {
+fn the_commands_of_the_first_push_work() {
     for address in ["127.0.0.1:3000", "127.0.0.1:9090"] {
         assert!(std::net::TcpStream::connect(address).is_err(), "something else listens on {address}");
     }
@@ -55,7 +55,7 @@ fn the_commands_of_the_first_push_run_as_they_stand() {
     let _gateway = Server::start(servers[0].trim(), "127.0.0.1:3000");
     let _push_service = Server::start(servers[1].trim(), "127.0.0.1:9090");
 
-    // A line after each block, so that what it printed can be told apart.
+    // A separator after each block keeps the outputs apart.
     let script = blocks("Send your first push").join("\necho; echo ----\n");
     let output = shell(&script).output().expect("a shell");
     let printed = String::from_utf8(output.stdout).expect("text");
@@ -68,7 +68,7 @@ fn the_commands_of_the_first_push_run_as_they_stand() {
     assert!(parts[2].contains(r#""status":"done""#) && parts[2].contains(r#""delivered":1"#), "{}", parts[2]);
     assert!(parts[2].contains(r#""title":"Hello","message":"It works""#), "{}", parts[2]);
     let last = ["\"status\":\"inactive\"", "key_inactive", "\"status\":\"active\"", "queued", "unauthenticated"];
-    let places: Vec<usize> = last.iter().map(|word| parts[3].find(word).expect(word)).collect();
-    assert!(places.is_sorted(), "{}", parts[3]);
+    let pointers: Vec<usize> = last.iter().map(|word| parts[3].find(word).expect(word)).collect();
+    assert!(pointers.is_sorted(), "{}", parts[3]);
     assert!(!printed.contains("pgk_"), "the README prints a secret");
 }

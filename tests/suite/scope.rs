@@ -1,27 +1,27 @@
-//! A key reaches the channels it was given and no others: the whole table, on both routes.
+//! Scope: a key reaches exactly the channels of its scope. The whole table of decisions, on both routes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use tests::{Answer, App, Key};
+use tests::{App, Key, Response};
 
-/// The keys of the table: of scope `all`, of the channels `ops` and `news`, and one whose channels were taken away.
+/// The keys of the table: with scope `all`, with the channels `ops` and `news`, and with no channels.
 struct Keys<'a> {
     all: Key<'a>,
     some: Key<'a>,
-    /// Only where the tables can be written to.
+    /// `None` if the tables cannot be written.
     none: Option<Key<'a>>,
 }
 
-/// The channels `ops`, `news` and `sales`, and the keys.
+/// Creates the channels `ops`, `news` and `sales`, and the keys.
 async fn keys(app: &App) -> Keys<'_> {
     app.channels(&["ops", "news", "sales"]).await;
     let (all, some) = (app.key().create().await, app.key().channels(&["ops", "news"]).create().await);
-    let Some(laptop) = app.if_laptop() else {
+    let Some(local) = app.if_local() else {
         return Keys { all, some, none: None };
     };
-    // No request makes such a key.
+    // The API cannot create a key without channels.
     let none = app.key().channels(&["sales"]).create().await;
-    let update = laptop.dynamodb().update_item().table_name("KeysTable");
+    let update = local.dynamodb().update_item().table_name("KeysTable");
     let update = update.key("account", AttributeValue::S("acme".to_owned()));
     let update = update.key("id", AttributeValue::S(none.id.clone()));
     let update = update.update_expression("SET channels = :none");
@@ -30,64 +30,64 @@ async fn keys(app: &App) -> Keys<'_> {
     Keys { all, some, none: Some(none) }
 }
 
-/// What is expected of a send.
+/// The expected response to a send.
 #[derive(Clone, Copy)]
 enum Expected {
     Everyone,
     Channels(&'static [&'static str]),
-    /// These mistakes' places.
-    Mistakes(&'static [&'static str]),
-    /// The channels that do not exist, in words.
+    /// Field errors with these pointers.
+    FieldErrors(&'static [&'static str]),
+    /// The channels that do not exist, separated by spaces.
     Unknown(&'static str),
-    /// The channels refused, in words.
+    /// The channels outside the scope, separated by spaces.
     Violation(&'static str),
     EmptyScope,
 }
 
 #[track_caller]
-fn check(answer: &Answer, expected: Expected, case: &str) {
-    let body = answer.json();
+fn check(response: &Response, expected: Expected, case: &str) {
+    let body = response.json();
     match expected {
         Expected::Everyone => {
-            assert_eq!(answer.status, 202, "{case}: {body}");
+            assert_eq!(response.status, 202, "{case}: {body}");
             assert_eq!(body["audience"], json!({ "all": true, "channels": [] }), "{case}");
         }
         Expected::Channels(slugs) => {
-            assert_eq!(answer.status, 202, "{case}: {body}");
+            assert_eq!(response.status, 202, "{case}: {body}");
             assert_eq!(body["audience"], json!({ "all": false, "channels": slugs }), "{case}");
         }
-        Expected::Mistakes(places) => {
-            assert_eq!(answer.refusal(), (400, "invalid_body".to_owned()), "{case}: {body}");
-            assert_eq!(answer.places(), places, "{case}");
+        Expected::FieldErrors(pointers) => {
+            response.assert_problem_in(format_args!("{case}: {body}"), 400, "invalid_body");
+            assert_eq!(response.pointers(), pointers, "{case}");
         }
         Expected::Unknown(slugs) => {
-            assert_eq!(answer.refusal(), (422, "unknown_channel".to_owned()), "{case}: {body}");
+            response.assert_problem_in(format_args!("{case}: {body}"), 422, "unknown_channel");
             assert_eq!(body["detail"], format!("There is no channel: {slugs}"), "{case}");
         }
         Expected::Violation(slugs) => {
-            assert_eq!(answer.refusal(), (403, "scope_violation".to_owned()), "{case}: {body}");
-            assert_eq!(answer.says("refused"), slugs, "{case}");
-            assert_eq!(answer.says("allowed"), "news ops", "{case}");
-            assert_eq!(answer.says("detail"), format!("This key may not send to: {slugs}"), "{case}");
+            response.assert_problem_in(format_args!("{case}: {body}"), 403, "scope_violation");
+            response.assert_text_in(format_args!("{case}"), "refused", slugs);
+            response.assert_text_in(format_args!("{case}"), "allowed", "news ops");
+            response.assert_text_in(format_args!("{case}"), "detail", &format!("This key may not send to: {slugs}"));
         }
         Expected::EmptyScope => {
-            assert_eq!(answer.refusal(), (403, "empty_scope".to_owned()), "{case}: {body}");
+            response.assert_problem_in(format_args!("{case}: {body}"), 403, "empty_scope");
         }
     }
 }
 
-/// A send that names these channels.
+/// A send to these channels.
 fn to(slugs: &[&str]) -> Value {
     json!({ "title": "Hello", "target": { "channels": slugs } })
 }
 
-/// A send that names none.
+/// A send without a target.
 fn to_no_target() -> Value {
     json!({ "title": "Hello" })
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_in_the_body_is_decided_by_the_table() {
+async fn a_target_in_the_body_follows_the_scope_table() {
     use Expected::{Channels, EmptyScope, Everyone, Unknown, Violation};
 
     let app = App::start().await;
@@ -115,7 +115,7 @@ async fn a_target_in_the_body_is_decided_by_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_in_the_path_is_decided_by_the_same_table() {
+async fn a_channel_in_the_path_follows_the_scope_table() {
     use Expected::{Channels, EmptyScope, Unknown, Violation};
 
     let app = App::start().await;
@@ -140,7 +140,7 @@ async fn a_channel_in_the_path_is_decided_by_the_same_table() {
 async fn a_malformed_target_is_400_and_never_everyone() {
     let app = App::start().await;
     let Keys { all, some, none } = keys(&app).await;
-    for (target, places) in [
+    for (target, pointers) in [
         (json!({}), &["/target/channels"][..]),
         (json!(null), &["/target"]),
         (json!([]), &["/target"]),
@@ -163,14 +163,14 @@ async fn a_malformed_target_is_400_and_never_everyone() {
         (json!({ "channels": ["ops", " ops", "ops "] }), &["/target/channels/1", "/target/channels/2"]),
         (json!({ "channel": "ops" }), &["/target/channels", "/target/channel"]),
         (json!({ "channels": ["ops"], "all": true }), &["/target/all"]),
-        // Before any scope is looked at: these would be a violation and an unknown channel.
+        // Validation comes before the scope: these would be out of scope and unknown.
         (json!({ "channels": ["sales", "nope", "-"] }), &["/target/channels/2"]),
     ] {
         let body = json!({ "title": "Hello", "target": target });
         for (key, name) in [(&all, "all"), (&some, "channels")] {
-            check(&key.push(&body).await, Expected::Mistakes(places), &format!("{name}, {target}"));
+            check(&key.push(&body).await, Expected::FieldErrors(pointers), &format!("{name}, {target}"));
         }
-        // The authorizer, which sees no body, refuses a key that reaches nobody.
+        // The authorizer does not see the body, and denies a key without channels.
         if let Some(none) = &none {
             check(&none.push(&body).await, Expected::EmptyScope, &target.to_string());
         }
@@ -188,8 +188,8 @@ async fn a_malformed_slug_in_the_path_is_400_before_any_scope() {
     for slug in ["OPS", "ops-", "-ops", "a_b", "%20ops", "ops%20", "ops%00", "*", "%C3%B6ps", "ops,news", &too_long] {
         for (key, name) in [(Some(&all), "all"), (Some(&some), "channels"), (none.as_ref(), "no channels")] {
             let Some(key) = key else { continue };
-            let answer = key.push_to(slug, &json!({ "title": "Hello" })).await;
-            assert_eq!(answer.refusal(), (400, "invalid_parameter".to_owned()), "{name}, {slug}: {}", answer.text);
+            let response = key.push_to(slug, &json!({ "title": "Hello" })).await;
+            response.assert_problem_in(format_args!("{name}, {slug}: {}", response.text), 400, "invalid_parameter");
         }
     }
     app.stop().await;
@@ -202,14 +202,14 @@ async fn a_target_beside_a_channel_in_the_path_is_400() {
     for target in [json!({}), json!(null), json!({ "channels": ["ops"] }), json!({ "channels": ["sales"] })] {
         let body = json!({ "title": "Hello", "target": target });
         for key in [&all, &some] {
-            check(&key.push_to("ops", &body).await, Expected::Mistakes(&["/target"]), &target.to_string());
+            check(&key.push_to("ops", &body).await, Expected::FieldErrors(&["/target"]), &target.to_string());
         }
     }
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_authorizer_and_the_handler_refuse_with_the_same_bytes() {
+async fn the_authorizer_and_the_handler_deny_with_the_same_bytes() {
     let app = App::start().await;
     let Keys { some, .. } = keys(&app).await;
     for channel in ["sales", "nope", "a-channel-that-nobody-ever-made"] {
@@ -220,39 +220,39 @@ async fn the_authorizer_and_the_handler_refuse_with_the_same_bytes() {
         assert_eq!(authorizer.without_request_id(), handler.without_request_id());
         assert_eq!(authorizer.header("Content-Type"), handler.header("Content-Type"));
     }
-    // In the order of the documentation, to the byte.
-    let answer = some.push_to("sales", &json!({ "title": "Hello" })).await;
+    // With the fields in the documented order.
+    let response = some.push_to("sales", &json!({ "title": "Hello" })).await;
     let expected = concat!(
         r#"{"type":"/v1/problems/scope_violation","title":"Channel outside the key's scope","status":403,"#,
         r#""code":"scope_violation","detail":"This key may not send to: sales","request_id":"<id>","#,
         r#""refused":"sales","allowed":"news ops"}"#
     );
-    assert_eq!(answer.without_request_id(), expected);
+    assert_eq!(response.without_request_id(), expected);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_tells_nothing_about_which_channels_exist() {
+async fn a_denial_does_not_reveal_which_channels_exist() {
     let app = App::start().await;
     let Keys { some, .. } = keys(&app).await;
     let ask = async |channel: &str| {
         let body = json!({ "title": "Hello", "target": { "channels": [channel] } });
-        let answers = [some.push(&body).await, some.push_to(channel, &json!({ "title": "Hello" })).await];
-        answers.map(|answer| (answer.status, answer.without_request_id().replace(channel, "<channel>")))
+        let responses = [some.push(&body).await, some.push_to(channel, &json!({ "title": "Hello" })).await];
+        responses.map(|response| (response.status, response.without_request_id().replace(channel, "<channel>")))
     };
     assert_eq!(ask("sales").await, ask("absent").await);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audience_with_nobody_in_it_is_accepted_and_done() {
+async fn a_push_to_an_empty_audience_is_accepted_and_done() {
     let app = App::start().await;
     let Keys { all, some, .. } = keys(&app).await;
     let hello = json!({ "title": "Hello" });
-    for (key, answer) in
+    for (key, response) in
         [(&all, all.push(&hello).await), (&all, all.push_to("sales", &hello).await), (&some, some.push(&hello).await)]
     {
-        let id = answer.expect(202).json()["id"].as_str().expect("an id").to_owned();
+        let id = response.expect(202).json()["id"].as_str().expect("an id").to_owned();
         app.delivered().await;
         let push = key.get(&format!("/push/{id}")).await.expect(200).json();
         let nobody = json!({ "recipients": 0, "delivered": 0, "gone": 0, "failed": 0 });
@@ -262,16 +262,16 @@ async fn an_audience_with_nobody_in_it_is_accepted_and_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_in_the_audience_gets_it_and_nobody_else() {
+async fn exactly_the_audience_gets_a_push() {
     let app = App::start().await;
     let Keys { all, some, .. } = keys(&app).await;
     let subscriber = app.subscriber().await;
-    let devices = [&["ops"][..], &["news"], &["sales"], &["ops", "news", "sales"], &[]].map(|channels| {
-        let device = app.push_service.device();
-        (device, channels)
+    let browsers = [&["ops"][..], &["news"], &["sales"], &["ops", "news", "sales"], &[]].map(|channels| {
+        let browser = app.push_service.browser();
+        (browser, channels)
     });
-    for (device, channels) in &devices {
-        subscriber.subscribe(device, channels).await;
+    for (browser, channels) in &browsers {
+        subscriber.subscribe(browser, channels).await;
     }
     let mut expected = [0; 5];
     for (key, body, reached) in [
@@ -285,7 +285,7 @@ async fn who_is_in_the_audience_gets_it_and_nobody_else() {
         let _ = key.push(&body).await;
         app.delivered().await;
         expected.iter_mut().zip(reached).for_each(|(sum, one)| *sum += one);
-        let attempts: Vec<usize> = devices.iter().map(|(device, _)| device.attempts()).collect();
+        let attempts: Vec<usize> = browsers.iter().map(|(browser, _)| browser.attempts()).collect();
         assert_eq!(attempts, expected, "{body}");
     }
     app.stop().await;

@@ -1,5 +1,5 @@
-//! What the authorizer costs: one write of one unit for a request that it allows, on a key in full use, and no call at
-//! all for a string that is not a key.
+//! The cost of the authorizer: one write of one unit for an allowed request, also with a key in full use, and no call
+//! for a string that is not a key.
 
 use std::collections::HashMap;
 
@@ -15,27 +15,27 @@ use shared::scope::Scope;
 use shared::secret::Secret;
 use shared::store::{Added, Edited, Store};
 use shared::time::Timestamp;
-use tests::engine::{Engine, KEYS};
-use tests::proxy::{Fate, Proxy};
+use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
+use tests::fault_proxy::{Fault, FaultProxy};
 
-/// The authorizer's store, with its calls counted on the wire.
+/// The authorizer's store behind a proxy that records its calls.
 struct Authorizer {
-    engine: Engine,
-    proxy: Proxy,
+    database: EmbeddedDynamoDb,
+    proxy: FaultProxy,
     store: Store,
 }
 
 impl Authorizer {
     async fn start() -> Self {
-        let engine = Engine::start().await;
-        let proxy = Proxy::start(engine.url(), true, |_| Fate::Pass).await;
-        let store = Engine::store(&proxy.url());
-        Self { engine, proxy, store }
+        let database = EmbeddedDynamoDb::start().await;
+        let proxy = FaultProxy::start(database.url(), true, |_| Fault::None).await;
+        let store = EmbeddedDynamoDb::store(&proxy.url());
+        Self { database, proxy, store }
     }
 
-    /// A key in full use: a name of 20 characters, 3 channels, 30 days of counters and 15 slots.
+    /// Adds a key in full use: a name of 20 characters, 3 channels, 30 days of counters and 15 slots.
     async fn key(&self, status: Status) -> (Key, Secret) {
-        let admin = Engine::store(self.engine.url());
+        let admin = EmbeddedDynamoDb::store(self.database.url());
         let now = Timestamp::now();
         let mut channels = Channels::new();
         for slug in ["ops", "news", "test-devices"] {
@@ -45,23 +45,23 @@ impl Authorizer {
             let channel = Channel { slug: slug.clone(), id: id.clone(), created_at: now, created_by, subscriptions: 0 };
             channels.insert(slug, id);
             let account = "acme".to_owned().try_into().expect("an account");
-            assert_eq!(admin.add_channel(&account, &channel).await.expect("the engine answers"), Added::Done);
+            assert_eq!(admin.add_channel(&account, &channel).await.expect("a response"), Added::Done);
         }
         let change = |key: &mut Key| {
             key.scope = Scope::Channels(channels);
             key.status = status;
         };
-        let (key, secret) = self.engine.add_key(&admin, change).await;
+        let (key, secret) = self.database.add_key(&admin, change).await;
         assert_eq!(key.name.as_str().chars().count(), 20);
         self.fill(&key, now).await;
         (key, secret)
     }
 
-    /// Gives the key a past: a five-digit count on each of 30 days, and 15 writers within the last minute.
+    /// Gives the key a five-digit count for each of 30 days, and 15 writers within the last minute.
     async fn fill(&self, key: &Key, now: Timestamp) {
         let slot = |age: i64| (random::base62(8), AttributeValue::N((now.millis() - age * 3_000).to_string()));
         let mut update = self
-            .engine
+            .database
             .client()
             .update_item()
             .table_name(KEYS)
@@ -75,16 +75,22 @@ impl Authorizer {
             set.push(format!("#d{age} = :day"));
             update = update.expression_attribute_names(format!("#d{age}"), format!("d{}", now.day() - age));
         }
-        update.update_expression(format!("SET {}", set.join(", "))).send().await.expect("the engine answers");
+        update.update_expression(format!("SET {}", set.join(", "))).send().await.expect("a response");
     }
 
-    /// What the authorizer answers to this key on this route, and what it called meanwhile: operation, status, units.
-    async fn ask(&self, key: &str, resource: &str, path: &str) -> (Result<Value, String>, Vec<(String, u16, f64)>) {
-        let answer = authorizer::handle(&self.store, event(key, resource, path)).await;
-        let answer =
-            answer.map(|answer| serde_json::to_value(answer).expect("JSON")).map_err(|failure| failure.to_string());
+    /// The authorizer's response to this key on this route, and its calls: operation, status, units.
+    async fn authorize(
+        &self,
+        key: &str,
+        resource: &str,
+        path: &str,
+    ) -> (Result<Value, String>, Vec<(String, u16, f64)>) {
+        let response = authorizer::handle(&self.store, event(key, resource, path)).await;
+        let response = response
+            .map(|response| serde_json::to_value(response).expect("JSON"))
+            .map_err(|failure| failure.to_string());
         let calls = self.proxy.take_calls();
-        (answer, calls.into_iter().map(|call| (call.operation, call.status, call.units)).collect())
+        (response, calls.into_iter().map(|call| (call.operation, call.status, call.units)).collect())
     }
 }
 
@@ -115,8 +121,8 @@ fn event(key: &str, resource: &str, path: &str) -> Value {
     })
 }
 
-/// The size by which a write is charged, as AWS documents it: names and text in UTF-8, two digits of a number to a byte
-/// and one more, 3 bytes for a map and one more for each of its entries.
+/// The size of an item as DynamoDB charges it: names and strings in UTF-8, a number in one byte per two digits plus
+/// one, and a map in 3 bytes plus one per entry.
 fn size(item: &HashMap<String, AttributeValue>) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }
@@ -132,9 +138,9 @@ fn size_of_value(value: &AttributeValue) -> usize {
     }
 }
 
-/// Asserts that this was one write whose condition failed. The embedded database does not tell what such a write costs.
+/// Asserts one write whose condition failed. The embedded database does not return the units of such a write.
 #[track_caller]
-fn assert_one_refused_write(calls: &[(String, u16, f64)]) {
+fn assert_one_failed_condition(calls: &[(String, u16, f64)]) {
     let calls: Vec<_> = calls.iter().map(|(operation, status, _)| (operation.as_str(), *status)).collect();
     assert_eq!(calls, [("UpdateItem", 400)]);
 }
@@ -145,26 +151,27 @@ async fn an_allowed_request_is_one_call_of_one_write_unit() {
     let (key, secret) = authorizer.key(Status::Active).await;
 
     for (resource, path) in [("/push", "/push"), ("/channels/{channel}/push", "/channels/ops/push")] {
-        let (answer, calls) = authorizer.ask(secret.expose(), resource, path).await;
+        let (response, calls) = authorizer.authorize(secret.expose(), resource, path).await;
 
-        assert_eq!(answer.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        assert_eq!(response.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
         assert_eq!(calls, [("UpdateItem".to_owned(), 200, 1.0)], "{path}");
     }
-    let item = authorizer.engine.item(&key).await;
+    let item = authorizer.database.item(&key).await;
     let slots = item["slots"].as_m().expect("a map").len();
-    assert_eq!(slots, 16, "the past, and the authorizer's own slot");
+    assert_eq!(slots, 16, "the 15 writers, and the authorizer's own slot");
     assert!(size(&item) < 1_024, "{} bytes", size(&item));
 }
 
 #[tokio::test]
-async fn a_refused_request_is_one_call() {
+async fn a_denied_request_is_one_call() {
     let authorizer = Authorizer::start().await;
     let (_, secret) = authorizer.key(Status::Active).await;
 
-    let (answer, calls) = authorizer.ask(secret.expose(), "/channels/{channel}/push", "/channels/sales/push").await;
+    let (response, calls) =
+        authorizer.authorize(secret.expose(), "/channels/{channel}/push", "/channels/sales/push").await;
 
-    assert_eq!(answer.expect("a policy")["context"]["code"], "scope_violation");
-    assert_one_refused_write(&calls);
+    assert_eq!(response.expect("a policy")["context"]["code"], "scope_violation");
+    assert_one_failed_condition(&calls);
 }
 
 #[tokio::test]
@@ -172,10 +179,10 @@ async fn a_request_with_an_inactive_key_is_one_call() {
     let authorizer = Authorizer::start().await;
     let (_, secret) = authorizer.key(Status::Inactive).await;
 
-    let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+    let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
 
-    assert_eq!(answer.expect("a policy")["context"]["code"], "key_inactive");
-    assert_one_refused_write(&calls);
+    assert_eq!(response.expect("a policy")["context"]["code"], "key_inactive");
+    assert_one_failed_condition(&calls);
 }
 
 #[tokio::test]
@@ -186,112 +193,116 @@ async fn a_string_that_is_not_a_key_is_no_call() {
     let mistyped = format!("{start}{}", if last == "0" { '1' } else { '0' });
 
     for text in ["", "hello", "pgk_acme", &mistyped, &secret.expose().to_lowercase()] {
-        let (answer, calls) = authorizer.ask(text, "/push", "/push").await;
-        assert_eq!((answer, calls), (Err("Unauthorized".to_owned()), Vec::new()), "{text}");
+        let (response, calls) = authorizer.authorize(text, "/push", "/push").await;
+        assert_eq!((response, calls), (Err("Unauthorized".to_owned()), Vec::new()), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_well_formed_key_that_nobody_has_is_at_most_one_call() {
+async fn a_well_formed_unknown_key_is_at_most_one_call() {
     let authorizer = Authorizer::start().await;
     let (key, _) = authorizer.key(Status::Active).await;
     let nowhere = Secret::generate(&key.account, &KeyId::generate(Timestamp::now()));
     let guessed = Secret::generate(&key.account, &key.id);
 
     for secret in [nowhere, guessed] {
-        let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
-        assert_eq!(answer, Err("Unauthorized".to_owned()));
+        let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
+        assert_eq!(response, Err("Unauthorized".to_owned()));
         assert!(calls.len() <= 1, "{calls:?}");
     }
 }
 
 #[tokio::test]
-async fn limits_a_rotation_and_a_new_day_cost_no_further_call_but_the_old_secret_does() {
+async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_two() {
     let authorizer = Authorizer::start().await;
-    let admin = Engine::store(authorizer.engine.url());
+    let admin = EmbeddedDynamoDb::store(authorizer.database.url());
     let limits = |key: &mut Key| key.limits = Limits { per_minute: Some(60), per_day: Some(1_000) };
-    let (key, old) = authorizer.engine.add_key(&admin, limits).await;
+    let (key, old) = authorizer.database.add_key(&admin, limits).await;
     let calls = async |secret: &Secret| {
-        let (answer, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
-        assert_eq!(answer.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
+        assert_eq!(response.expect("a policy")["policyDocument"]["Statement"][0]["Effect"], "Allow");
         calls.len()
     };
 
-    // The first use of a key is its first of the day, too: the counters start with it.
+    // The first request of a key is also its first of the day.
     assert_eq!(calls(&old).await, 1, "with limits, on the first request of a day");
     let new = Secret::generate(&key.account, &key.id);
     let overlap = Overlap::try_from(600).expect("an overlap");
     let rotated = key.rotated(&new, overlap, random::base62(8), Timestamp::now());
     let event = Event::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
-    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("the engine answers"), Edited::Done);
+    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), Edited::Done);
 
     assert_eq!(calls(&new).await, 1, "after a rotation");
-    assert_eq!(calls(&old).await, 2, "with the old secret of a rotation");
+    assert_eq!(calls(&old).await, 2, "with the previous secret");
 }
 
 #[tokio::test]
-async fn what_is_over_is_removed_by_a_later_write_at_no_further_cost() {
+async fn expired_parts_of_a_key_are_pruned_by_a_later_write_at_no_cost() {
     let authorizer = Authorizer::start().await;
-    let (key, secret) = authorizer.engine.add_key(&Engine::store(authorizer.engine.url()), |_| ()).await;
+    let (key, secret) = authorizer.database.add_key(&EmbeddedDynamoDb::store(authorizer.database.url()), |_| ()).await;
     let now = Timestamp::now();
     let (day, minute) = (now.day(), now.minute());
     let number = |n: i64| AttributeValue::N(n.to_string());
-    let over = |index: i64| match index {
+    let expired = |index: i64| match index {
         0..20 => format!("m{}", minute - 2 - index),
         _ => format!("d{}", day - 31 - index),
     };
     let kept = [format!("m{}", minute - 1), format!("d{}", day - 29)];
     let mut past: HashMap<String, AttributeValue> =
-        (0..30).map(over).chain(kept.clone()).map(|name| (name, number(1))).collect();
+        (0..30).map(expired).chain(kept.clone()).map(|name| (name, number(1))).collect();
     past.insert("old_hash".to_owned(), AttributeValue::B(Blob::new([7; 32])));
     past.insert("old_hint".to_owned(), AttributeValue::S("ab12".to_owned()));
     past.insert("old_until".to_owned(), number(now.millis() - 61_000));
     past.insert("old_used_at".to_owned(), number(now.millis() - 62_000));
     let slot = |age: i64| (random::base62(8), number(now.millis() - age * 1_000));
     past.insert("slots".to_owned(), AttributeValue::M([slot(61), slot(50)].into()));
-    let before = authorizer.engine.item(&key).await;
-    let put = authorizer.engine.client().put_item().table_name(KEYS);
-    put.set_item(Some(before.into_iter().chain(past).collect())).send().await.expect("the engine answers");
+    let before = authorizer.database.item(&key).await;
+    let put = authorizer.database.client().put_item().table_name(KEYS);
+    put.set_item(Some(before.into_iter().chain(past).collect())).send().await.expect("a response");
 
     for _ in 0..2 {
-        let (_, calls) = authorizer.ask(secret.expose(), "/push", "/push").await;
+        let (_, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
         assert_eq!(calls.iter().map(|(_, status, _)| *status).collect::<Vec<_>>(), [200]);
     }
 
-    let item = authorizer.engine.item(&key).await;
-    let left: Vec<_> = (0..30).map(over).filter(|name| item.contains_key(name)).collect();
-    assert_eq!(left, Vec::<String>::new());
+    let item = authorizer.database.item(&key).await;
+    let remaining: Vec<_> = (0..30).map(expired).filter(|name| item.contains_key(name)).collect();
+    assert_eq!(remaining, Vec::<String>::new());
     assert!(kept.iter().all(|name| item.contains_key(name)), "{item:?}");
     assert!(!item.keys().any(|name| name.starts_with("old_")), "{item:?}");
-    assert_eq!(item["slots"].as_m().expect("a map").len(), 2, "the one that may still be in use, and our own");
+    assert_eq!(
+        item["slots"].as_m().expect("a map").len(),
+        2,
+        "the slot that may still be in use, and the authorizer's own"
+    );
 }
 
 #[tokio::test]
-async fn an_old_secret_that_a_rotation_brought_meanwhile_is_not_removed() {
+async fn the_previous_secret_of_a_concurrent_rotation_is_not_pruned() {
     let authorizer = Authorizer::start().await;
-    let admin = Engine::store(authorizer.engine.url());
-    let (key, first) = authorizer.engine.add_key(&admin, |_| ()).await;
+    let admin = EmbeddedDynamoDb::store(authorizer.database.url());
+    let (key, first) = authorizer.database.add_key(&admin, |_| ()).await;
     let rotate = async |key: &Key| {
         let secret = Secret::generate(&key.account, &key.id);
         let overlap = Overlap::try_from(600).expect("an overlap");
         let rotated = key.rotated(&secret, overlap, random::base62(8), Timestamp::now());
         let event = Event::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());
-        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("the engine answers"), Edited::Done);
+        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("a response"), Edited::Done);
         (rotated, secret)
     };
     let (rotated, second) = rotate(&key).await;
-    let end = authorizer.engine.client().update_item().table_name(KEYS);
+    let end = authorizer.database.client().update_item().table_name(KEYS);
     let end = end.key("account", AttributeValue::S(key.account.to_string()));
     let end = end.key("id", AttributeValue::S(key.id.to_string())).update_expression("SET old_until = :past");
     let end = end.expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
-    end.send().await.expect("the engine answers");
-    // What it shows is that the first secret is over.
-    let _ = authorizer.ask(second.expose(), "/push", "/push").await;
+    end.send().await.expect("a response");
+    // This request sees that the first secret has expired.
+    let _ = authorizer.authorize(second.expose(), "/push", "/push").await;
     let (_, third) = rotate(&rotated).await;
 
     for (secret, allowed) in [(&third, true), (&second, true), (&first, false)] {
-        let (answer, _) = authorizer.ask(secret.expose(), "/push", "/push").await;
-        assert_eq!(answer.is_ok(), allowed, "{answer:?}");
+        let (response, _) = authorizer.authorize(secret.expose(), "/push", "/push").await;
+        assert_eq!(response.is_ok(), allowed, "{response:?}");
     }
-    assert!(authorizer.engine.item(&key).await.contains_key("old_used_at"));
+    assert!(authorizer.database.item(&key).await.contains_key("old_used_at"));
 }

@@ -1,24 +1,24 @@
-//! The measuring programs: each takes its count, prints what it found, and fails if it is not what was promised.
+//! The command line of the measuring programs.
 
 use clap::{Parser, Subcommand};
-use tests::measure::{cost, idempotency, limits, lost_answers, malformed, revocation, rotation, startup, usage};
+use tests::measure::{cost, counting_faults, idempotency, limits, malformed, revocation, rotation, startup, usage};
 
 #[derive(Parser)]
-#[command(about = "Measures what Pushgate promises, and fails where it is not kept")]
+#[command(about = "Measures Pushgate's guarantees, and fails if one is broken")]
 struct Arguments {
     #[command(subcommand)]
-    what: What,
+    measurement: Measurement,
 }
 
 #[derive(Subcommand)]
-enum What {
-    /// Sends with one key and with 100 keys, 64 in flight: the counters agree with the answers.
+enum Measurement {
+    /// Sends with one key and with 100 keys, 64 in flight: the counters equal the allowed requests.
     Usage {
         #[arg(default_value_t = 20_000)]
         sends: usize,
     },
-    /// Calls whose requests and answers get lost on the way to the store, from 32 environments.
-    LostAnswers {
+    /// Authorizes from 32 environments while requests to the store and responses get lost.
+    CountingFaults {
         #[arg(default_value_t = 20_000)]
         calls: usize,
     },
@@ -27,17 +27,17 @@ enum What {
         #[arg(default_value_t = 1_000)]
         trials: usize,
     },
-    /// 16 senders go on across a rotation of their key: no valid secret is refused, and none that has ended gets through.
+    /// 16 senders go on during a rotation of their key: no valid secret is denied, and no expired one is allowed.
     Rotation {
         #[arg(default_value_t = 500)]
         trials: usize,
     },
-    /// 1,000 requests at once with a limit of 60: exactly 60 get through.
+    /// 1,000 concurrent requests with a limit of 60: exactly 60 are allowed.
     Limits {
         #[arg(default_value_t = 200)]
         trials: usize,
     },
-    /// 64 sends at once with one `Idempotency-Key`: one push.
+    /// 64 concurrent sends with one `Idempotency-Key`: one push.
     Idempotency {
         #[arg(default_value_t = 500)]
         rounds: usize,
@@ -49,12 +49,12 @@ enum What {
         #[arg(long, default_value_t = 20_261_123)]
         seed: u64,
     },
-    /// What one push costs at the tables and the queue, from the authorizer's write to the last result.
+    /// The cost of one push in capacity units and queue messages.
     Cost {
         #[arg(default_value_t = 1_000)]
         recipients: usize,
     },
-    /// `cargo run` from a built tree to the first answered request.
+    /// The time from `cargo run` on a built tree to the first response.
     Startup {
         #[arg(default_value_t = 5)]
         starts: usize,
@@ -63,15 +63,15 @@ enum What {
 
 #[tokio::main]
 async fn main() {
-    match Arguments::parse().what {
-        What::Usage { sends } => usage::run(sends).await,
-        What::LostAnswers { calls } => lost_answers::run(calls).await,
-        What::Revocation { trials } => revocation::run(trials).await,
-        What::Rotation { trials } => rotation::run(trials).await,
-        What::Limits { trials } => limits::run(trials).await,
-        What::Idempotency { rounds } => idempotency::run(rounds).await,
-        What::Malformed { requests, seed } => malformed::run(requests, seed).await,
-        What::Cost { recipients } => cost::run(recipients).await,
-        What::Startup { starts } => startup::run(starts).await,
+    match Arguments::parse().measurement {
+        Measurement::Usage { sends } => usage::run(sends).await,
+        Measurement::CountingFaults { calls } => counting_faults::run(calls).await,
+        Measurement::Revocation { trials } => revocation::run(trials).await,
+        Measurement::Rotation { trials } => rotation::run(trials).await,
+        Measurement::Limits { trials } => limits::run(trials).await,
+        Measurement::Idempotency { rounds } => idempotency::run(rounds).await,
+        Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
+        Measurement::Cost { recipients } => cost::run(recipients).await,
+        Measurement::Startup { starts } => startup::run(starts).await,
     }
 }

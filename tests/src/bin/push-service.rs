@@ -1,9 +1,9 @@
-//! A push service on this machine, to try the product with: it decrypts what arrives.
+//! A push service on this machine, for trying out the app: it decrypts the pushes.
 
 use clap::Parser;
 use tests::PushService;
 
-/// A push service on 127.0.0.1 that decrypts what arrives.
+/// A push service on 127.0.0.1 that decrypts pushes.
 #[derive(Parser)]
 struct Arguments {
     /// The port to listen on.
@@ -16,17 +16,17 @@ async fn main() {
     let Arguments { port } = Arguments::parse();
     match PushService::start_on(port).await {
         Ok(service) => {
-            say(&format!("A push service listens on http://{}", service.address()));
+            print_line(&format!("A push service listens on http://{}", service.address()));
             service.serve().await;
         }
         Err(error) => {
-            say(&format!("Port {port} cannot be used: {error}"));
+            print_line(&format!("Port {port} cannot be used: {error}"));
             std::process::exit(1);
         }
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a program for people")]
-fn say(line: &str) {
+#[expect(clippy::print_stdout, reason = "a command-line program prints")]
+fn print_line(line: &str) {
     println!("{line}");
 }

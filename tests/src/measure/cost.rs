@@ -1,5 +1,5 @@
-//! What one push costs at the tables and the queue, counted on the wire: from the authorizer's write to the last result.
-//! And how many calls of the table the authorizer makes for a request that it allows.
+//! The cost of one push in capacity units and queue messages, from the authorizer's write to the last result, and the
+//! number of DynamoDB calls that the authorizer makes for an allowed request. The fault proxy counts both.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,47 +9,48 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use shared::time::Timestamp;
 
-use super::say;
-use crate::proxy::{Call, Fate, Proxy};
-use crate::{App, Key};
+use super::print::print_line;
+use crate::actors::Key;
+use crate::app::App;
+use crate::fault_proxy::{Fault, FaultProxy, RecordedCall};
 
-/// A queue that nobody takes from but this program.
+/// The queue for the messages: only this program receives from it.
 const QUEUE: &str = "PushDeadLetters";
 
 /// Write units and read units.
 type Units = (f64, f64);
 
-/// Of one push to so many recipients, the units of the authorizer, of send-push and of Deliver, and the messages: on these
-/// the table in `docs/operations.md` rests.
+/// The documented cost: recipients, then the units of the authorizer, of send-push and of deliver, then the messages.
+/// The table in `docs/operations.md` is calculated from these.
 const DOCUMENTED: [(usize, Units, Units, Units, usize); 3] = [
     (1, (1.0, 0.0), (1.0, 0.0), (8.0, 3.0), 1),
     (100, (1.0, 0.0), (1.0, 0.0), (17.0, 109.0), 1),
     (1_000, (1.0, 0.0), (1.0, 0.0), (161.0, 1_090.0), 10),
 ];
 
-/// A push to one recipient, and one to so many.
+/// Measures allowed requests, a push to one recipient, and a push to `recipients`.
 pub async fn run(recipients: usize) {
-    allowed().await;
+    allowed_requests().await;
     push(1).await;
     push(recipients).await;
 }
 
-/// Requests that are allowed.
-async fn allowed() {
+/// Measures the calls for allowed requests.
+async fn allowed_requests() {
     let app = App::start().await;
-    let wire = Proxy::start(app.laptop().dynamodb_url(), true, |_| Fate::Pass).await;
-    let functions = functions(&app, &wire);
+    let proxy = FaultProxy::start(app.local().dynamodb_url(), true, |_| Fault::None).await;
+    let functions = functions(&app, &proxy);
     let limits = json!({ "per_minute": 60, "per_day": 1_000 });
     let (plain, limited) = (app.key().create().await, app.key().with("limits", limits).create().await);
     let calls = async |what: &str, key: &Key<'_>| {
         let _ = authorize(&functions, key).await;
-        let calls: Vec<String> = wire.take_calls().into_iter().map(|call| call.operation).collect();
-        say(&format!("cost: authorizer, {what}: {}: {}", calls.len(), calls.join(", ")));
+        let calls: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
+        print_line(&format!("cost: authorizer, {what}: {}: {}", calls.len(), calls.join(", ")));
         calls.len()
     };
     let mut all = Vec::new();
 
-    // The counters of a new key begin with its first use.
+    // The first request of a key creates its counters.
     let _ = calls("the first request of a key", &plain).await;
     all.push(calls("a plain key", &plain).await);
     let _ = calls("the first request of a key with limits", &limited).await;
@@ -59,17 +60,17 @@ async fn allowed() {
     let new = limited.with_secret(rotated["secret"].as_str().expect("a secret"));
     all.push(calls("the new secret after a rotation", &new).await);
     all.push(calls("the old secret after a rotation", &limited).await);
-    used_yesterday(&app, &plain).await;
+    move_usage_to_yesterday(&app, &plain).await;
     all.push(calls("the first request of a day", &plain).await);
 
     assert_eq!(all, [1, 1, 1, 2, 1]);
     app.stop().await;
 }
 
-/// Makes a key's uses of today those of yesterday.
-async fn used_yesterday(app: &App, key: &Key<'_>) {
+/// Moves a key's usage of today to yesterday.
+async fn move_usage_to_yesterday(app: &App, key: &Key<'_>) {
     let today = Timestamp::now().day();
-    let update = app.laptop().dynamodb().update_item().table_name("KeysTable");
+    let update = app.local().dynamodb().update_item().table_name("KeysTable");
     let update = update.key("account", AttributeValue::S("acme".to_owned()));
     let update = update.key("id", AttributeValue::S(key.id.clone()));
     let update = update.update_expression("SET #yesterday = #today REMOVE #today");
@@ -82,25 +83,25 @@ async fn push(recipients: usize) {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
     for _ in 0..recipients {
-        subscriber.subscribe(&app.push_service.device(), &[]).await;
+        subscriber.subscribe(&app.push_service.browser(), &[]).await;
     }
     let key = app.key().create().await;
-    let wire = Proxy::start(app.laptop().dynamodb_url(), true, |_| Fate::Pass).await;
-    let functions = functions(&app, &wire);
+    let proxy = FaultProxy::start(app.local().dynamodb_url(), true, |_| Fault::None).await;
+    let functions = functions(&app, &proxy);
 
     let context = authorize(&functions, &key).await;
-    let authorizer = tell("authorizer", &wire.take_calls());
+    let authorizer = report("authorizer", &proxy.take_calls());
     let sent = send(&functions, context).await;
-    let send_push = tell("send-push", &wire.take_calls());
+    let send_push = report("send-push", &proxy.take_calls());
     let (mut messages, mut calls) = (0, Vec::new());
     while let Some(event) = next_message(&app).await {
         messages += 1;
-        let left = functions["Deliver"](event).await.expect("an answer");
+        let left = functions["Deliver"](event).await.expect("a response");
         assert_eq!(left["batchItemFailures"], json!([]));
-        calls.extend(wire.take_calls());
+        calls.extend(proxy.take_calls());
     }
-    let deliver = tell("deliver", &calls);
-    say(&format!("cost: {recipients} recipients: {messages} messages on the queue"));
+    let deliver = report("deliver", &calls);
+    print_line(&format!("cost: {recipients} recipients: {messages} messages on the queue"));
     if let Some(documented) = DOCUMENTED.iter().find(|(documented, ..)| *documented == recipients) {
         assert_eq!((recipients, authorizer, send_push, deliver, messages), *documented);
     }
@@ -113,17 +114,17 @@ async fn push(recipients: usize) {
     app.stop().await;
 }
 
-/// The functions, with their tables behind the wire and their queue where nobody else takes from it.
-fn functions(app: &App, wire: &Proxy) -> HashMap<String, Handler> {
+/// The functions, with DynamoDB behind the proxy and a queue that only this program receives from.
+fn functions(app: &App, proxy: &FaultProxy) -> HashMap<String, Handler> {
     in_process(|_| {
-        let mut environment = app.laptop().environment(&wire.url());
+        let mut environment = app.local().environment(&proxy.url());
         environment.insert("QUEUE_URL".to_owned(), queue(app));
         environment
     })
 }
 
 fn queue(app: &App) -> String {
-    format!("{}/000000000000/{QUEUE}", app.laptop().queue_url())
+    format!("{}/000000000000/{QUEUE}", app.local().queue_url())
 }
 
 async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value {
@@ -138,26 +139,25 @@ async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value
     policy["context"].clone()
 }
 
-/// Sends; answers the push's id.
+/// Sends a push; returns its id.
 async fn send(functions: &HashMap<String, Handler>, context: Value) -> String {
     let event = json!({
         "resource": "/push", "body": json!({ "title": "Hello", "message": "It works" }).to_string(),
         "requestContext": { "requestId": "a-request", "authorizer": context },
     });
-    let answer = functions["SendPush"](event).await.expect("an answer");
-    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+    let response = functions["SendPush"](event).await.expect("a response");
+    let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
     body["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
 }
 
-/// The event of the next message, which is taken off the queue.
+/// The event for the next message, which is deleted from the queue.
 async fn next_message(app: &App) -> Option<Value> {
     let call = async |operation: &str, mut request: Value| -> Value {
         request["QueueUrl"] = queue(app).into();
-        let call =
-            Client::new().post(app.laptop().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
+        let call = Client::new().post(app.local().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
         let call = call.header("Content-Type", "application/x-amz-json-1.0").body(request.to_string());
-        let answer = call.send().await.expect("an answer").bytes().await.expect("a body");
-        serde_json::from_slice(&answer).expect("JSON")
+        let response = call.send().await.expect("a response").bytes().await.expect("a body");
+        serde_json::from_slice(&response).expect("JSON")
     };
     let received = call("ReceiveMessage", json!({})).await;
     let message = received["Messages"].get(0)?;
@@ -165,9 +165,9 @@ async fn next_message(app: &App) -> Option<Value> {
     Some(json!({ "Records": [{ "messageId": message["MessageId"], "body": message["Body"] }] }))
 }
 
-/// Prints the calls of one function and the units that they cost. The engine does not tell what a write costs whose
-/// condition fails; it is charged like any other (DynamoDB, condition expressions), and these items are under 1 KB.
-fn tell(function: &str, calls: &[Call]) -> Units {
+/// Prints the calls of one function with their units. The embedded database does not return the units of a write whose
+/// condition failed. DynamoDB charges it like any other write, here 1 unit: these items are under 1 KB.
+fn report(function: &str, calls: &[RecordedCall]) -> Units {
     let mut operations: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
     for call in calls {
         assert!(call.status == 200 || is_write(&call.operation), "{call:?}");
@@ -182,7 +182,7 @@ fn tell(function: &str, calls: &[Call]) -> Units {
     let each: Vec<String> =
         operations.iter().map(|(operation, (count, units))| format!("{count} {operation} ({units})")).collect();
     let (written, read) = (units(true), units(false));
-    say(&format!("cost: {function}: {written} write units, {read} read units: {}", each.join(", ")));
+    print_line(&format!("cost: {function}: {written} write units, {read} read units: {}", each.join(", ")));
     (written, read)
 }
 

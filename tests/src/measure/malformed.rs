@@ -1,4 +1,4 @@
-//! Malformed requests, generated: each is refused, none with 5xx, and none sends or changes anything.
+//! Malformed requests from a seed: each is rejected without a 5xx, and none sends or changes anything.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,20 +11,20 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::say;
-use crate::App;
+use super::print::print_line;
+use crate::app::App;
 
-/// What a request can borrow to be malformed in one place only.
+/// The valid parts of a request that is malformed in one place only.
 struct Valid {
     key: String,
     page_key: String,
-    /// The path of a key that nobody uses.
+    /// The path of a key that sends nothing.
     unused: String,
     token: String,
     host: SocketAddr,
 }
 
-/// So many requests, from this seed.
+/// Sends this many requests, generated from this seed.
 pub async fn run(requests: usize, seed: u64) {
     let app = App::start().await;
     app.channels(&["ops"]).await;
@@ -50,18 +50,18 @@ pub async fn run(requests: usize, seed: u64) {
     let after = app.admin().await.get(&valid.unused).await.expect(200).json();
     let closed = statuses.get(&0).copied().unwrap_or_default();
 
-    say(&format!(
+    print_line(&format!(
         "malformed: {requests} requests, seed {seed}: 0 with 5xx, {} sends; by status (0: connection closed): {statuses:?}",
         pushes["pushes"].as_array().expect("a list").len()
     ));
     assert_eq!(pushes["pushes"], json!([]));
-    assert_eq!(after, before, "nothing is changed");
-    // A server that closes before it has read all may take its answer with it.
-    assert!(closed * 1_000 <= requests, "{closed} were not answered");
+    assert_eq!(after, before, "nothing changed");
+    // If a server closes the connection before it has read the whole request, its response can get lost.
+    assert!(closed * 1_000 <= requests, "{closed} requests got no response");
     app.stop().await;
 }
 
-/// One request that is wrong in at least one place, as bytes.
+/// The bytes of a request that is malformed in at least one place.
 fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n").into_bytes();
     let good_body = br#"{"title":"Hello"}"#.to_vec();
@@ -70,11 +70,11 @@ fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
         0 => {
             http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body)
         }
-        1 => http("POST", "/v1/push", &bearer(&changed(random, &valid.key)), &good_body),
+        1 => http("POST", "/v1/push", &bearer(&mutated(random, &valid.key)), &good_body),
         2 => http("POST", "/v1/push", &bearer(&valid.key), &body(random)),
         3 => http("POST", &format!("/v1/channels/{}/push", slug(random)), &bearer(&valid.key), &good_body),
         4 => http(method(random), &path(random), &bearer(&valid.key), &body(random)),
-        5 => http("POST", "/v1/keys", &bearer(&changed(random, &valid.token)), &body(random)),
+        5 => http("POST", "/v1/keys", &bearer(&mutated(random, &valid.token)), &body(random)),
         6 => http(
             "POST",
             ["/v1/keys", "/v1/channels"].choose(random).expect("one"),
@@ -105,17 +105,17 @@ fn http(method: &str, path: &str, headers: &[u8], body: &[u8]) -> Vec<u8> {
     [start.as_bytes(), headers, length.as_bytes(), body].concat()
 }
 
-fn noise(random: &mut StdRng, most: usize) -> Vec<u8> {
-    let length = random.random_range(0..most);
+fn noise(random: &mut StdRng, max: usize) -> Vec<u8> {
+    let length = random.random_range(0..max);
     (0..length).map(|_| random.random()).filter(|byte| !b"\r\n".contains(byte)).collect()
 }
 
-/// The text with one character changed, cut or added.
-fn changed(random: &mut StdRng, text: &str) -> String {
+/// The text with one character replaced or added, or cut off there.
+fn mutated(random: &mut StdRng, text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let at = random.random_range(0..bytes.len() - 1);
     match random.random_range(0..3) {
-        // The next but one: the last bits of base64url's last character are ignored by nobody here, but need not be.
+        // Not the last character: a base64url decoder may ignore its last bits.
         0 => bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' },
         1 => bytes.truncate(at),
         _ => bytes.insert(at, b'-'),
@@ -123,7 +123,7 @@ fn changed(random: &mut StdRng, text: &str) -> String {
     String::from_utf8(bytes).expect("ASCII")
 }
 
-/// A body that no route takes.
+/// A body that every route rejects.
 fn body(random: &mut StdRng) -> Vec<u8> {
     let wrong = [
         json!(null),
@@ -151,7 +151,7 @@ fn body(random: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// A change that no key takes that has the scope `all`.
+/// A `PATCH /keys/{id}` that is invalid for a key with the scope `all`.
 fn edit(random: &mut StdRng) -> Vec<u8> {
     let wrong = [
         json!({ "name": null }),
@@ -195,7 +195,7 @@ fn if_match(random: &mut StdRng) -> Vec<u8> {
     let wrong: [&[u8]; 8] = [b"", b"a", b"\"a", b"a\"", b"\"a\" \"b\"", b"*, \"a\"", b"w/\"a\"", b"\"\xff\""];
     let value = match random.random_range(0..2) {
         0 => wrong.choose(random).expect("one").to_vec(),
-        // Whatever begins so is no tag.
+        // An unquoted value is not an entity tag.
         _ => [b"a", noise(random, 200).as_slice()].concat(),
     };
     [b"If-Match: ", value.as_slice(), b"\r\n"].concat()
@@ -206,7 +206,7 @@ fn idempotency_key(random: &mut StdRng) -> Vec<u8> {
         0 => b"Idempotency-Key:\r\n".to_vec(),
         1 => b"Idempotency-Key: a\r\nIdempotency-Key: a\r\n".to_vec(),
         2 => format!("Idempotency-Key: {}\r\n", "a".repeat(random.random_range(256..2_000))).into_bytes(),
-        // A space within is enough.
+        // A space inside is invalid.
         _ => [b"Idempotency-Key: a ", noise(random, 200).as_slice(), b" a\r\n"].concat(),
     }
 }
@@ -253,17 +253,17 @@ fn method(random: &mut StdRng) -> &'static str {
     ["GET", "PUT", "DELETE", "PATCH", "HEAD", "TRACE", "BREW"].choose(random).expect("one")
 }
 
-/// The status that is answered; 0 if the connection is closed without an answer, as for what is not HTTP.
+/// The status of the response; 0 if the connection is closed without one, as for bytes that are not HTTP.
 async fn send(host: SocketAddr, request: &[u8]) -> u16 {
     let exchange = async {
         let mut stream = TcpStream::connect(host).await?;
-        // A server may answer and close before it has read all.
+        // A server may respond and close before it has read the whole request.
         let _ = stream.write_all(request).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        Ok::<_, std::io::Error>(answer)
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response).await;
+        Ok::<_, std::io::Error>(response)
     };
-    let answer = tokio::time::timeout(Duration::from_secs(30), exchange).await.expect("an answer in time");
-    let answer = String::from_utf8_lossy(&answer.expect("a connection")).into_owned();
-    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    let response = tokio::time::timeout(Duration::from_secs(30), exchange).await.expect("a response in time");
+    let response = String::from_utf8_lossy(&response.expect("a connection")).into_owned();
+    response.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }

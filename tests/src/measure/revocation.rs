@@ -1,12 +1,13 @@
-//! 16 senders race a change of their key: once the change has answered, no request that begins later gets through.
+//! 16 senders race a change of their key: no request that starts after the response to the change is allowed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::say;
-use crate::{App, Key};
+use super::print::print_line;
+use crate::actors::Key;
+use crate::app::App;
 
 const SENDERS: usize = 16;
 
@@ -18,39 +19,39 @@ enum Change {
 }
 
 /// One request of a sender.
-struct Sent {
-    began: Instant,
+struct Attempt {
+    started: Instant,
     ended: Instant,
-    through: bool,
+    allowed: bool,
 }
 
-/// What one trial showed.
+/// The result of one trial.
 struct Trial {
     later: usize,
-    later_through: usize,
+    later_allowed: usize,
     raced: bool,
 }
 
-/// So many trials of each change.
+/// Measures this many trials of each change.
 pub async fn run(trials: usize) {
     let app = App::start().await;
     app.channels(&["news", "ops"]).await;
     for change in [Change::Delete, Change::Disable, Change::Narrow] {
-        let (mut later, mut later_through, mut raced) = (0, 0, 0);
+        let (mut later, mut later_allowed, mut raced) = (0, 0, 0);
         for _ in 0..trials {
             let trial = trial(&app, change).await;
             later += trial.later;
-            later_through += trial.later_through;
+            later_allowed += trial.later_allowed;
             raced += usize::from(trial.raced);
         }
-        say(&format!(
-            "revocation: {change:?}: {trials} trials, {SENDERS} senders: {later} requests began after the change had \
-             answered, {later_through} of them got through; in {raced} trials one was let through before and one was in \
-             flight when the change answered"
+        print_line(&format!(
+            "revocation: {change:?}: {trials} trials, {SENDERS} senders: {later} requests started after the response \
+             to the change, {later_allowed} of them were allowed; in {raced} trials one was allowed before and one was in \
+             flight at the response"
         ));
-        assert_eq!(later_through, 0, "{change:?}");
-        assert!(later >= trials * SENDERS, "every sender tries again after the change");
-        assert!(raced * 10 >= trials * 9, "the race was not a race");
+        assert_eq!(later_allowed, 0, "{change:?}");
+        assert!(later >= trials * SENDERS, "every sender sends again after the change");
+        assert!(raced * 10 >= trials * 9, "too few trials raced");
     }
     app.stop().await;
 }
@@ -58,49 +59,49 @@ pub async fn run(trials: usize) {
 async fn trial(app: &App, change: Change) -> Trial {
     let key = app.key().channels(&["news", "ops"]).create().await;
     let admin = app.admin().await;
-    let (through, changed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (allowed, changed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let body = json!({ "title": "Race", "dry_run": true });
-    let senders = futures::future::join_all((0..SENDERS).map(|_| race(&key, &body, &through, &changed)));
+    let senders = futures::future::join_all((0..SENDERS).map(|_| race(&key, &body, &allowed, &changed)));
     let edit = async {
-        // The change begins in the middle of the race, when several have been let through.
-        while through.load(Ordering::Relaxed) < 4 {
+        // The change starts in the middle of the race, when several requests have been allowed.
+        while allowed.load(Ordering::Relaxed) < 4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let path = format!("/keys/{}", key.id);
-        let answer = match change {
+        let response = match change {
             Change::Delete => admin.delete(&path).await,
             Change::Disable => admin.patch(&path, &json!({ "status": "inactive" })).await,
             Change::Narrow => admin.patch(&path, &json!({ "channels": ["news"] })).await,
         };
-        let answered = Instant::now();
+        let responded = Instant::now();
         changed.store(true, Ordering::SeqCst);
-        assert!(matches!(answer.status, 200 | 204), "{}", answer.text);
-        answered
+        assert!(matches!(response.status, 200 | 204), "{}", response.text);
+        responded
     };
-    let (sent, answered) = futures::future::join(senders, edit).await;
-    let sent: Vec<Sent> = sent.into_iter().flatten().collect();
-    let later = sent.iter().filter(|sent| sent.began > answered);
-    let before = sent.iter().any(|sent| sent.through && sent.ended < answered);
-    let in_flight = sent.iter().any(|sent| sent.began < answered && sent.ended > answered);
+    let (attempts, responded) = futures::future::join(senders, edit).await;
+    let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
+    let later = attempts.iter().filter(|attempts| attempts.started > responded);
+    let before = attempts.iter().any(|attempts| attempts.allowed && attempts.ended < responded);
+    let in_flight = attempts.iter().any(|attempts| attempts.started < responded && attempts.ended > responded);
 
     Trial {
         later: later.clone().count(),
-        later_through: later.filter(|sent| sent.through).count(),
+        later_allowed: later.filter(|attempts| attempts.allowed).count(),
         raced: before && in_flight,
     }
 }
 
-/// Sends to a channel that the change takes away, until one request has begun after the change.
-async fn race(key: &Key<'_>, body: &Value, through: &AtomicUsize, changed: &AtomicBool) -> Vec<Sent> {
+/// Sends to the channel that the change removes, until one request has started after the change.
+async fn race(key: &Key<'_>, body: &Value, allowed: &AtomicUsize, changed: &AtomicBool) -> Vec<Attempt> {
     let mut all = Vec::new();
     loop {
         let last = changed.load(Ordering::SeqCst);
-        let began = Instant::now();
-        let answer = key.push_to("ops", body).await;
-        let sent = Sent { began, ended: Instant::now(), through: answer.status == 200 };
-        assert!(answer.status < 500, "{}", answer.text);
-        through.fetch_add(usize::from(sent.through), Ordering::Relaxed);
-        all.push(sent);
+        let started = Instant::now();
+        let response = key.push_to("ops", body).await;
+        let attempts = Attempt { started, ended: Instant::now(), allowed: response.status == 200 };
+        assert!(response.status < 500, "{}", response.text);
+        allowed.fetch_add(usize::from(attempts.allowed), Ordering::Relaxed);
+        all.push(attempts);
         if last {
             return all;
         }

@@ -1,18 +1,18 @@
-//! How long `cargo run` takes, from a built tree to the first answered request, and how much memory it holds then.
+//! The time from `cargo run` on a built tree to the first response, and the memory that the app uses then.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::say;
+use super::print::print_line;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Starts it so many times.
+/// Starts the app this many times.
 pub async fn run(starts: usize) {
     for _ in 0..starts {
         let port = free_port();
-        let began = Instant::now();
+        let started = Instant::now();
         let mut cargo = Command::new("cargo")
             .args(["run", "--quiet", "--", "--memory", "--port", &port.to_string()])
             .current_dir(ROOT)
@@ -20,32 +20,32 @@ pub async fn run(starts: usize) {
             .stderr(Stdio::null())
             .spawn()
             .expect("cargo");
-        let answered = loop {
+        let status = loop {
             match reqwest::get(format!("http://127.0.0.1:{port}/v1/keys")).await {
-                Ok(answer) => break answer.status(),
+                Ok(response) => break response.status(),
                 Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
             }
             let ended = cargo.try_wait().expect("a process");
-            assert!(ended.is_none(), "it ended without an answer: {ended:?}");
+            assert!(ended.is_none(), "it exited without a response: {ended:?}");
         };
-        let millis = began.elapsed().as_millis();
-        // On Unix cargo becomes the program that it runs.
+        let millis = started.elapsed().as_millis();
+        // On Unix, cargo replaces itself with the program that it runs.
         let kilobytes = resident(cargo.id());
         cargo.kill().expect("a process");
-        cargo.wait().expect("its end");
+        cargo.wait().expect("an exit");
 
-        say(&format!("startup: first answer ({answered}) after {millis} ms, {} MB resident", kilobytes / 1024));
-        assert_eq!(answered, 401);
+        print_line(&format!("startup: first response ({status}) after {millis} ms, {} MB resident", kilobytes / 1024));
+        assert_eq!(status, 401);
     }
 }
 
-/// A port on which nobody answers.
+/// A free port.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
-/// The memory that a process holds, in kilobytes.
+/// The resident memory of a process, in kilobytes.
 fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

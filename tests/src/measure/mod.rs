@@ -1,0 +1,12 @@
+//! The measuring programs. Each takes its count as an argument, prints its results, and fails if a guarantee is broken.
+
+pub mod cost;
+pub mod counting_faults;
+pub mod idempotency;
+pub mod limits;
+pub mod malformed;
+mod print;
+pub mod revocation;
+pub mod rotation;
+pub mod startup;
+pub mod usage;
