@@ -24,14 +24,14 @@ from samtranslator.translator.transform import transform  # noqa: E402
 SOURCE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 ON = {
-    "AccessLog": "true",
+    "EnableAccessLog": "true",
     "AlarmEmail": "operator@example.com",
-    "Canary": "true",
+    "CanaryDeployment": "true",
     "DomainName": "api.example.com",
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0b1c",
     "HostedZoneId": "Z0123456789",
-    "Firewall": "true",
-    "SignInPrefix": "pushgate-example",
+    "EnableWaf": "true",
+    "UserPoolDomainPrefix": "pushgate-example",
     "GoogleSecret": "pushgate/google",
     "MicrosoftSecret": "pushgate/microsoft",
     "AppleSecret": "pushgate/apple",

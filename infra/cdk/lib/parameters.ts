@@ -10,24 +10,24 @@ import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
  */
 export interface PushgateParameters {
   readonly consoleOrigin?: string;
-  readonly pushHosts?: readonly string[];
+  readonly allowedPushHosts?: readonly string[];
   readonly vapidSubject?: string;
-  readonly signInPrefix?: string;
+  readonly userPoolDomainPrefix?: string;
   readonly architecture?: 'arm64' | 'x86_64';
   readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
   readonly logRetentionDays?: number;
-  readonly accessLog?: boolean;
+  readonly enableAccessLog?: boolean;
   readonly alarmEmail?: string;
-  readonly canary?: boolean;
+  readonly canaryDeployment?: boolean;
   readonly domainName?: string;
   readonly certificateArn?: string;
   readonly hostedZoneId?: string;
-  readonly firewall?: boolean;
-  readonly requestsPerFiveMinutes?: number;
+  readonly enableWaf?: boolean;
+  readonly wafRateLimit?: number;
   readonly googleSecret?: string;
   readonly microsoftSecret?: string;
   readonly appleSecret?: string;
-  readonly protect?: boolean;
+  readonly retainData?: boolean;
 }
 
 type Value = string | number | boolean | readonly string[];

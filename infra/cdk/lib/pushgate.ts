@@ -60,9 +60,9 @@ export class Pushgate extends Construct {
   readonly pushesTable: ITable;
   readonly pushQueue: IQueue;
   /** What could not be delivered. */
-  readonly pushDeadLetters: IQueue;
+  readonly pushDeadLetterQueue: IQueue;
   /** Every alarm is sent to it. */
-  readonly alarms: ITopic;
+  readonly alarmTopic: ITopic;
   /** All else: any resource of the template by its logical id, to be read or changed. */
   readonly template: CfnInclude;
 
@@ -92,8 +92,8 @@ export class Pushgate extends Construct {
     this.subscriptionsTable = this.table('SubscriptionsTable');
     this.pushesTable = this.table('PushesTable');
     this.pushQueue = this.queue('PushQueue');
-    this.pushDeadLetters = this.queue('PushDeadLetters');
-    this.alarms = Topic.fromTopicArn(this, 'Alarms', this.ref('Alarms'));
+    this.pushDeadLetterQueue = this.queue('PushDeadLetterQueue');
+    this.alarmTopic = Topic.fromTopicArn(this, 'AlarmTopic', this.ref('AlarmTopic'));
   }
 
   private addCode(buildFolder: string): void {

@@ -53,8 +53,8 @@ test('every output of the template is an attribute that says the same', () => {
     SubscriptionsTableName: made.subscriptionsTable.tableName,
     PushesTableName: made.pushesTable.tableName,
     PushQueueUrl: made.pushQueue.queueUrl,
-    PushDeadLettersUrl: made.pushDeadLetters.queueUrl,
-    AlarmsTopic: made.alarms.topicArn,
+    PushDeadLetterQueueUrl: made.pushDeadLetterQueue.queueUrl,
+    AlarmTopicArn: made.alarmTopic.topicArn,
   };
   const outputs = Object.entries(template.Outputs ?? {}).map(([name, { Value }]) => [name, Value] as const);
   assert.deepEqual(stack.resolve(attributes), Object.fromEntries(outputs));
@@ -84,7 +84,7 @@ test('what nobody uses is not exported', () => {
 });
 
 test('what is given is no parameter of the stack any more, what is left out still is', () => {
-  const { stack } = pushgate({ logLevel: 'debug', accessLog: undefined });
+  const { stack } = pushgate({ logLevel: 'debug', enableAccessLog: undefined });
   const names = Object.keys(synthesised(stack).Parameters ?? {}).filter((name) => name !== 'BootstrapVersion');
   assert.deepEqual(names, Object.keys(template.Parameters ?? {}).filter((name) => name !== 'LogLevel'));
 });
@@ -108,9 +108,9 @@ const refused: [PushgateParameters, RegExp][] = [
   [{ consoleOrigin: 'https://console.example.org/' }, /consoleOrigin: ConsoleOrigin does not allow/],
   [{ consoleOrigin: 'http://console.example.org' }, /consoleOrigin: ConsoleOrigin does not allow/],
   [{ vapidSubject: 'admin@example.org' }, /vapidSubject/],
-  [{ signInPrefix: 'Push' }, /signInPrefix/],
+  [{ userPoolDomainPrefix: 'Push' }, /userPoolDomainPrefix/],
   [{ logRetentionDays: 8 }, /logRetentionDays/],
-  [{ requestsPerFiveMinutes: 9 }, /requestsPerFiveMinutes/],
+  [{ wafRateLimit: 9 }, /wafRateLimit/],
   [{ consoleOrigin: `https://${'a'.repeat(200)}` }, /consoleOrigin/],
   [{ logRetentionDays: Number.NaN }, /logRetentionDays/],
   [{ logLevel: 'trace' as 'debug' }, /logLevel/],

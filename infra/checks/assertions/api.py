@@ -53,12 +53,12 @@ def only_OPTIONS_and_the_pages_of_problems_are_public(s):
             yield name
 
 
-@assertion(lambda s: s.routes["POST /keys"].update(security=[{"Keys": []}]))
+@assertion(lambda s: s.routes["POST /keys"].update(security=[{"ApiKeyAuthorizer": []}]))
 def a_key_never_manages_keys_and_a_person_never_sends(s):
     for name, route in s.routes.items():
         if is_public(name):
             continue
-        expected = "People" if name in PEOPLE else "Keys" if name in KEYS else "an entry in this list"
+        expected = "UserPoolAuthorizer" if name in PEOPLE else "ApiKeyAuthorizer" if name in KEYS else "an entry in this list"
         if authorizers(route) != [expected]:
             yield f"{name} needs {expected}"
 
@@ -70,14 +70,14 @@ def every_path_answers_a_browser_s_question(s):
             yield path
 
 
-@assertion(lambda s: declared(s)["Keys"].update(authorizerResultTtlInSeconds=300))
+@assertion(lambda s: declared(s)["ApiKeyAuthorizer"].update(authorizerResultTtlInSeconds=300))
 def the_answer_of_the_authorizer_is_never_kept(s):
     for name, it in declared(s).items():
         if it["type"] != "cognito_user_pools" and it.get("authorizerResultTtlInSeconds") != 0:
             yield name
 
 
-@assertion(lambda s: declared(s)["Keys"].update(identitySource="method.request.header.Authorization"))
+@assertion(lambda s: declared(s)["ApiKeyAuthorizer"].update(identitySource="method.request.header.Authorization"))
 def the_authorizer_sees_requests_that_lack_a_header(s):
     for name, it in declared(s).items():
         if it["type"] != "cognito_user_pools" and "identitySource" in it:
@@ -85,25 +85,25 @@ def the_authorizer_sees_requests_that_lack_a_header(s):
 
 
 def pin_the_authorizer(s):
-    declared(s)["Keys"]["authorizerUri"] = {"Fn::Sub": "arn:aws:lambda:::functions/${Authorizer.Arn}/invocations"}
+    declared(s)["ApiKeyAuthorizer"]["authorizerUri"] = {"Fn::Sub": "arn:aws:lambda:::functions/${Authorizer.Arn}/invocations"}
 
 
 @assertion(pin_the_authorizer)
 def the_authorizer_is_called_by_its_alias(s):
-    if called(s, declared(s)["Keys"]["authorizerUri"]) != {"AuthorizerAliaslive"}:
-        yield text(declared(s)["Keys"]["authorizerUri"])
+    if called(s, declared(s)["ApiKeyAuthorizer"]["authorizerUri"]) != {"AuthorizerAliaslive"}:
+        yield text(declared(s)["ApiKeyAuthorizer"]["authorizerUri"])
 
 
-@assertion(lambda s: declared(s)["People"].update(providerARNs=["arn:aws:cognito-idp:eu-central-1:1:userpool/other"]))
+@assertion(lambda s: declared(s)["UserPoolAuthorizer"].update(providerARNs=["arn:aws:cognito-idp:eu-central-1:1:userpool/other"]))
 def people_sign_in_at_the_pool_of_this_stack(s):
-    if [target(it) for it in declared(s)["People"]["providerARNs"]] != ["UserPool"]:
-        yield "People"
+    if [target(it) for it in declared(s)["UserPoolAuthorizer"]["providerARNs"]] != ["UserPool"]:
+        yield "UserPoolAuthorizer"
 
 
-@assertion(lambda s: declared(s)["People"].pop("identityValidationExpression"))
+@assertion(lambda s: declared(s)["UserPoolAuthorizer"].pop("identityValidationExpression"))
 def a_token_of_another_client_of_the_pool_is_refused(s):
-    if target(declared(s)["People"].get("identityValidationExpression")) != "UserPoolClient":
-        yield "People"
+    if target(declared(s)["UserPoolAuthorizer"].get("identityValidationExpression")) != "UserPoolClient":
+        yield "UserPoolAuthorizer"
 
 
 def pin_send_push(s):
@@ -143,7 +143,7 @@ def only_this_api_may_call_a_function(s):
 
 
 def let_a_route_call(s):
-    s["ApiKeysAuthorizerPermission"]["SourceArn"] = {"Fn::Sub": "arn:aws:execute-api:::${Api}/*/GET/keys"}
+    s["ApiApiKeyAuthorizerAuthorizerPermission"]["SourceArn"] = {"Fn::Sub": "arn:aws:execute-api:::${Api}/*/GET/keys"}
 
 
 @assertion(let_a_route_call)

@@ -150,7 +150,7 @@ def only_who_is_told_of_the_secret_may_read_it(s):
             yield name
 
 
-@assertion(lambda s: s["AlarmsPolicy"]["PolicyDocument"]["Statement"][0].pop("Condition"))
+@assertion(lambda s: s["AlarmTopicPolicy"]["PolicyDocument"]["Statement"][0].pop("Condition"))
 def only_alarms_of_this_account_are_told_to_the_topic(s):
     for name, it in s.of("SNS::TopicPolicy").items():
         for one in it["PolicyDocument"]["Statement"]:
@@ -161,7 +161,7 @@ def only_alarms_of_this_account_are_told_to_the_topic(s):
 
 
 def open_the_key(s):
-    s["AlarmsKey"]["KeyPolicy"]["Statement"][1].update(Principal="*")
+    s["AlarmTopicKey"]["KeyPolicy"]["Statement"][1].update(Principal="*")
 
 
 @assertion(open_the_key)

@@ -20,7 +20,7 @@ def alarms(s):
 
 
 def add_an_alarm(s):
-    s.resources["DeadSessions"] = s.resources["DeadLetters"]
+    s.resources["DeadSessions"] = s.resources["DeadLetterQueueNotEmpty"]
 
 
 @assertion(add_an_alarm)
@@ -28,7 +28,7 @@ def the_manual_says_of_every_alarm_what_to_do(s):
     yield from alarms(s) - set(rows("Alarms"))
 
 
-@assertion(lambda s: s.resources.pop("NewSendPushFaults"), variants=("on",))
+@assertion(lambda s: s.resources.pop("CanarySendPushErrors"), variants=("on",))
 def the_manual_knows_no_alarm_that_does_not_exist(s):
     yield from set(rows("Alarms")) - alarms(s)
 
@@ -38,7 +38,7 @@ def the_manual_names_every_parameter(s):
     yield from set(s.declared) - set(rows("Parameters"))
 
 
-@assertion(lambda s: s.declared.pop("Canary"))
+@assertion(lambda s: s.declared.pop("CanaryDeployment"))
 def the_manual_names_no_parameter_that_does_not_exist(s):
     yield from set(rows("Parameters")) - set(s.declared)
 
@@ -56,7 +56,7 @@ def the_manual_names_every_output(s):
     yield from set(s.outputs) - set(rows("Outputs"))
 
 
-@assertion(lambda s: s.outputs.pop("AlarmsTopic"))
+@assertion(lambda s: s.outputs.pop("AlarmTopicArn"))
 def the_manual_names_no_output_that_does_not_exist(s):
     yield from set(rows("Outputs")) - set(s.outputs)
 

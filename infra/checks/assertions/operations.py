@@ -11,7 +11,7 @@ from translate import SOURCE
 CODE = SOURCE.parents[1] / "shared/src/log/metrics.rs"
 (LIST,) = re.findall(r"METRICS: \[&str; \d+\] =\s*\[(.*?)\];", CODE.read_text(encoding="utf-8"), re.DOTALL)
 EMITTED = {name: [{"Stack"}] for name in re.findall(r'"(\w+)"', LIST)}
-EMITTED["Refused"].append({"Stack", "Code"})
+EMITTED["Problems"].append({"Stack", "Code"})
 
 # The dimensions of AWS's own metrics, as its documents name them.
 DIMENSIONS = {
@@ -22,19 +22,19 @@ DIMENSIONS = {
 }
 
 WATCHED = {
-    ("AWS/ApiGateway", "5XXError"), ("Pushgate", "Undecided"), ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
+    ("AWS/ApiGateway", "5XXError"), ("Pushgate", "AuthorizerUnavailable"), ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
     ("AWS/DynamoDB", "ReadThrottleEvents"), ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
-    ("Pushgate", "SignatureRefused"), ("AWS/Lambda", "Errors"),
+    ("Pushgate", "SignatureRejected"), ("AWS/Lambda", "Errors"),
 }
 
 CANARIES = {"Authorizer", "SendPush"}
 
 # How the names of alarms begin that watch a canary, and are there with it alone.
-OF_CANARY = "New"
+OF_CANARY = "Canary"
 
 # What must never be.
-AT_ONCE = {"DeadLetters", "SignatureRefused"}
+AT_ONCE = {"DeadLetterQueueNotEmpty", "SignatureRejected"}
 
 
 def alarms(s):
@@ -53,21 +53,21 @@ def groups(s):
     return {name.removesuffix("DeploymentGroup"): it for name, it in s.of("CodeDeploy::DeploymentGroup").items()}
 
 
-@assertion(lambda s: s["DeadLetters"].pop("AlarmActions"))
+@assertion(lambda s: s["DeadLetterQueueNotEmpty"].pop("AlarmActions"))
 def every_alarm_tells_the_topic(s):
     for name, it in alarms(s).items():
-        if it.get("AlarmActions") != [{"Ref": "Alarms"}] or it.get("ActionsEnabled", True) is not True:
+        if it.get("AlarmActions") != [{"Ref": "AlarmTopic"}] or it.get("ActionsEnabled", True) is not True:
             yield name
 
 
-@assertion(lambda s: s["DeadLetters"].pop("TreatMissingData"))
+@assertion(lambda s: s["DeadLetterQueueNotEmpty"].pop("TreatMissingData"))
 def every_alarm_says_what_silence_means(s):
     for name, it in alarms(s).items():
         if it.get("TreatMissingData") not in ("notBreaching", "ignore"):
             yield name
 
 
-@assertion(lambda s: s["QueueAge"].update(AlarmDescription=""))
+@assertion(lambda s: s["OldestMessageAge"].update(AlarmDescription=""))
 def every_alarm_says_what_is_wrong(s):
     for name, it in alarms(s).items():
         if len(it.get("AlarmDescription", "")) < 30:
@@ -86,20 +86,20 @@ def no_single_bad_minute_wakes_an_operator(s):
             yield name
 
 
-@assertion(lambda s: s.resources.pop("SignatureRefused"))
+@assertion(lambda s: s.resources.pop("SignatureRejected"))
 def every_fault_that_matters_is_watched(s):
     watched = {(namespace, metric) for _, namespace, metric, _ in metrics(s)}
     yield from (text(one) for one in WATCHED - watched)
 
 
-@assertion(lambda s: s["SignatureRefused"].update(MetricName="SignaturesRefused"))
+@assertion(lambda s: s["SignatureRejected"].update(MetricName="SignaturesRefused"))
 def our_alarms_look_at_metrics_that_our_functions_emit(s):
     for name, namespace, metric, dimensions in metrics(s):
         if namespace == "Pushgate" and set(dimensions) not in EMITTED.get(metric, []):
             yield f"{name} {metric}"
 
 
-@assertion(lambda s: s["SignatureRefused"]["Dimensions"][0].update(Value="pushgate"))
+@assertion(lambda s: s["SignatureRejected"]["Dimensions"][0].update(Value="pushgate"))
 def two_stacks_ring_apart(s):
     for name, namespace, _, dimensions in metrics(s):
         stack = dimensions.get("Stack" if namespace == "Pushgate" else "ApiName", {"Ref": "AWS::StackName"})
@@ -109,17 +109,17 @@ def two_stacks_ring_apart(s):
 
 def watch_every_function(s):
     dimensions = [*s["AuthorizerUnavailable"]["Dimensions"], {"Name": "Code", "Value": "unavailable"}]
-    s["AuthorizerUnavailable"].update(MetricName="Refused", Dimensions=dimensions)
+    s["AuthorizerUnavailable"].update(MetricName="Problems", Dimensions=dimensions)
 
 
 @assertion(watch_every_function)
 def no_alarm_takes_the_refusals_of_all_functions_for_those_of_one(s):
     for name, namespace, metric, _ in metrics(s):
-        if (namespace, metric) == ("Pushgate", "Refused"):
+        if (namespace, metric) == ("Pushgate", "Problems"):
             yield name
 
 
-@assertion(lambda s: s["QueueAge"]["Dimensions"][0].update(Name="Queue"))
+@assertion(lambda s: s["OldestMessageAge"]["Dimensions"][0].update(Name="Queue"))
 def every_alarm_looks_at_dimensions_that_exist(s):
     for name, namespace, _, dimensions in metrics(s):
         if namespace != "Pushgate" and set(dimensions) not in DIMENSIONS[namespace]:
@@ -136,7 +136,7 @@ def every_table_is_watched_for_throttling(s):
                 yield f"{table} {metric}"
 
 
-@assertion(lambda s: s["NewAuthorizerFaults"]["Metrics"][0].update(Expression="errors"), variants=("on",))
+@assertion(lambda s: s["CanaryAuthorizerErrors"]["Metrics"][0].update(Expression="errors"), variants=("on",))
 def every_metric_of_an_alarm_counts(s):
     for name, it in alarms(s).items():
         shown = [one for one in it.get("Metrics", []) if one.get("ReturnData", True)]
@@ -145,15 +145,15 @@ def every_metric_of_an_alarm_counts(s):
             yield name
 
 
-@assertion(lambda s: s["DeadLetters"]["Dimensions"][0].update(Value={"Fn::GetAtt": ["PushQueue", "QueueName"]}))
+@assertion(lambda s: s["DeadLetterQueueNotEmpty"]["Dimensions"][0].update(Value={"Fn::GetAtt": ["PushQueue", "QueueName"]}))
 def dead_letters_ring(s):
-    dead = [it["QueueName"] for name, _, _, it in metrics(s) if name == "DeadLetters"]
-    if [target(it) for it in dead] != ["PushDeadLetters"] or s["DeadLetters"]["Threshold"] != 0:
-        yield "DeadLetters"
+    dead = [it["QueueName"] for name, _, _, it in metrics(s) if name == "DeadLetterQueueNotEmpty"]
+    if [target(it) for it in dead] != ["PushDeadLetterQueue"] or s["DeadLetterQueueNotEmpty"]["Threshold"] != 0:
+        yield "DeadLetterQueueNotEmpty"
 
 
 def use_the_key_of_AWS(s):
-    s["Alarms"]["KmsMasterKeyId"] = "alias/aws/sns"
+    s["AlarmTopic"]["KmsMasterKeyId"] = "alias/aws/sns"
 
 
 @assertion(use_the_key_of_AWS)
@@ -187,7 +187,7 @@ def a_canary_is_taken_back_by_alarms(s):
 
 
 def watch_all_versions(s):
-    s["NewSendPushFaults"]["Dimensions"].pop()
+    s["CanarySendPushErrors"]["Dimensions"].pop()
 
 
 @assertion(watch_all_versions, variants=("on",))
@@ -223,7 +223,7 @@ def the_dashboard_is_JSON(s):
         yield str(error)
 
 
-@assertion(lambda s: s["Dashboard"]["DashboardBody"].update({"Fn::Sub": body(s).replace("${QueueAge.Arn}", "")}))
+@assertion(lambda s: s["Dashboard"]["DashboardBody"].update({"Fn::Sub": body(s).replace("${OldestMessageAge.Arn}", "")}))
 def the_dashboard_shows_every_alarm_that_is_always_there(s):
     shown = set(references(s["Dashboard"]["DashboardBody"]))
     yield from {name for name in alarms(s) if not name.startswith(OF_CANARY)} - shown

@@ -52,7 +52,7 @@ def addresses_begin_with_v1_at_an_own_domain_too(s):
             yield name
 
 
-@assertion(lambda s: s.resources.pop("WebFirewallAssociation"), variants=("on",))
+@assertion(lambda s: s.resources.pop("WebAclAssociation"), variants=("on",))
 def the_firewall_stands_in_front_of_the_stage(s):
     attached = {target(it["WebACLArn"]): references(it["ResourceArn"]) for it in s.of("WAFv2::WebACLAssociation").values()}
     for name in s.of("WAFv2::WebACL"):
@@ -60,16 +60,16 @@ def the_firewall_stands_in_front_of_the_stage(s):
             yield name
 
 
-@assertion(lambda s: s["WebFirewall"]["Rules"][0]["Statement"]["RateBasedStatement"].update(Limit=10), variants=("on",))
+@assertion(lambda s: s["WebAcl"]["Rules"][0]["Statement"]["RateBasedStatement"].update(Limit=10), variants=("on",))
 def the_firewall_counts_requests_of_an_address(s):
-    rule = s["WebFirewall"]["Rules"][0]
+    rule = s["WebAcl"]["Rules"][0]
     rate = rule["Statement"]["RateBasedStatement"]
     counted = (rate["AggregateKeyType"], rate["EvaluationWindowSec"], rate["Limit"])
-    if counted != ("IP", 300, {"Ref": "RequestsPerFiveMinutes"}) or "Block" not in rule["Action"]:
+    if counted != ("IP", 300, {"Ref": "WafRateLimit"}) or "Block" not in rule["Action"]:
         yield text(rule)
 
 
-@assertion(lambda s: s["WebFirewall"]["VisibilityConfig"].update(SampledRequestsEnabled=True), variants=("on",))
+@assertion(lambda s: s["WebAcl"]["VisibilityConfig"].update(SampledRequestsEnabled=True), variants=("on",))
 def the_firewall_keeps_no_request_with_its_key(s):
     for name, it in s.of("WAFv2::WebACL").items():
         if any(one["VisibilityConfig"]["SampledRequestsEnabled"] for one in (it, *it["Rules"])):
@@ -115,7 +115,7 @@ def no_parameter_is_a_secret(s):
             yield name
 
 
-@assertion(lambda s: s.declared["Canary"].pop("Default"))
+@assertion(lambda s: s.declared["CanaryDeployment"].pop("Default"))
 def every_parameter_has_a_default_and_says_what_it_is_for(s):
     for name, it in s.declared.items():
         if "Default" not in it or len(it.get("Description", "")) < 20:

@@ -81,7 +81,7 @@ def every_queue_that_is_worked_on_has_dead_letters(s):
             yield name
 
 
-@assertion(lambda s: s["PushDeadLetters"].update(MessageRetentionPeriod=FOUR_DAYS))
+@assertion(lambda s: s["PushDeadLetterQueue"].update(MessageRetentionPeriod=FOUR_DAYS))
 def dead_letters_are_kept_longer_than_messages(s):
     for name, dead in dead_letters(s).items():
         kept = [s[queue].get("MessageRetentionPeriod", FOUR_DAYS) for queue in (name, dead)]
