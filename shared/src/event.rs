@@ -92,14 +92,14 @@ impl Event<'_> {
                     outcome = self.outcome,
                     cause = self.cause,
                     millis = self.millis,
-                    Authorised = self.counts.authorised,
-                    Refused = self.counts.refused,
-                    Undecided = self.counts.undecided,
+                    Authorized = self.counts.authorised,
+                    Problems = self.counts.refused,
+                    AuthorizerUnavailable = self.counts.undecided,
                     Ambiguous = self.counts.ambiguous,
                     Delivered = self.counts.delivered,
                     Gone = self.counts.gone,
                     Failed = self.counts.failed,
-                    SignatureRefused = self.counts.signature_refused,
+                    SignatureRejected = self.counts.signature_refused,
                     Retried = self.counts.retried,
                     "{message}"
                 )

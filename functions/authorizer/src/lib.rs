@@ -105,7 +105,7 @@ fn outcome(judged: &Result<Judgement, Failure>) -> Event<'static> {
     let authorised = Counts { authorised: Some(1), ..Counts::default() };
     let (outcome, counts) = match judged {
         Ok(Judgement::Through(Caller { retry_after: Some(_), .. })) => ("rate_limited", Counts::default()),
-        Ok(Judgement::Through(_)) => ("authorised", authorised),
+        Ok(Judgement::Through(_)) => ("authorized", authorised),
         Ok(Judgement::Denied(problem)) => (problem.row().code, Counts::refused()),
         Err(Failure::Unauthorized) => ("unauthenticated", Counts::refused()),
         Err(Failure::UnknownRoute) => ("unknown_route", Counts::refused()),

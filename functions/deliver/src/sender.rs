@@ -203,7 +203,7 @@ fn word(answer: Answer) -> &'static str {
         Answer::Gone => "gone",
         Answer::Later(_) => "later",
         Answer::Failed => "failed",
-        Answer::SignatureRefused => "signature_refused",
+        Answer::SignatureRefused => "signature_rejected",
     }
 }
 

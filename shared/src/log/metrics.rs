@@ -10,11 +10,20 @@ use crate::time::Timestamp;
 pub const NAMESPACE: &str = "Pushgate";
 
 /// The members of an event that are metrics: all of them are counts.
-pub const METRICS: [&str; 9] =
-    ["Authorised", "Refused", "Undecided", "Ambiguous", "Delivered", "Gone", "Failed", "SignatureRefused", "Retried"];
+pub const METRICS: [&str; 9] = [
+    "Authorized",
+    "Problems",
+    "AuthorizerUnavailable",
+    "Ambiguous",
+    "Delivered",
+    "Gone",
+    "Failed",
+    "SignatureRejected",
+    "Retried",
+];
 
 /// The one that is also counted by its code.
-const BY_CODE: &str = "Refused";
+const BY_CODE: &str = "Problems";
 
 /// Adds what CloudWatch reads, if the event counts something: the metrics of this stack, so that two in one account are
 /// apart, or of no stack if it has no name.
