@@ -21,7 +21,7 @@ PUSH_HOSTS = 2 * THREADS
 
 def deployed(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
     """The stack with all that MiniStack cannot do left out, and all that it reads elsewhere put there."""
-    parameters = {"Protect": "false", "LogLevel": "info", "PushHosts": stack.push_hosts_with(push_hosts)}
+    parameters = {"RetainData": "false", "LogLevel": "info", "AllowedPushHosts": stack.push_hosts_with(push_hosts)}
     deployed = stack.deploy(emulator, NAME, parameters)
     stack.put_gateway_responses(deployed)
     return deployed

@@ -180,19 +180,19 @@ def new_browser(address: str) -> dict:
 def ring_an_alarm(me: Operator) -> None:
     me.manual.run("Alarms", 1)
     alarms = me.stack.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
-    mine = me.stack.resources("AWS::CloudWatch::Alarm")["DeadLetters"]
+    mine = me.stack.resources("AWS::CloudWatch::Alarm")["DeadLetterQueueNotEmpty"]
     expect("the alarm that rings", [alarm["AlarmName"] for alarm in alarms], [mine])
 
 
 def read_dead_letters(me: Operator) -> None:
     letter = json.dumps({"account": "acme", "push": "01K8ZZZZZZZZZZZZZZZZZZZZZZ", "page": 0, "after": None, "attempt": 0})
-    me.stack.client("sqs").send_message(QueueUrl=me.stack.outputs["PushDeadLettersUrl"], MessageBody=letter)
+    me.stack.client("sqs").send_message(QueueUrl=me.stack.outputs["PushDeadLetterQueueUrl"], MessageBody=letter)
     expect("the dead letter", me.manual.run("Dead letters", 1).strip(), letter)
     me.manual.fails("Dead letters", 2, "The action StartMessageMoveTask is not valid")
 
 
 def delete_the_stack(me: Operator) -> None:
-    """The stack was deployed without `Protect`: nothing of it is left."""
+    """The stack was deployed without `RetainData`: nothing of it is left."""
     tables = set(me.stack.resources("AWS::DynamoDB::Table").values())
     me.manual.run("Delete a deployment", 1)
     left = tables & set(me.stack.client("dynamodb").list_tables()["TableNames"])

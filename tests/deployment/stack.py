@@ -67,7 +67,7 @@ def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
 
 def push_hosts_with(addresses: list[str]) -> str:
     """The push services that the template knows, and these on this machine."""
-    known = yaml_parse(TEMPLATE.read_text())["Parameters"]["PushHosts"]["Default"]
+    known = yaml_parse(TEMPLATE.read_text())["Parameters"]["AllowedPushHosts"]["Default"]
     return ",".join([known, *(f"http://{address}" for address in addresses)])
 
 

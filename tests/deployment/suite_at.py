@@ -73,7 +73,7 @@ def main() -> bool:
     where.add_argument("--deployment", type=Path, help="a JSON file; CONTRIBUTING.md says what stands in it")
     parser.add_argument(
         "--push-host", action="append", default=[], metavar="ADDRESS:PORT",
-        help="of this machine, where the stack's functions reach it as http://ADDRESS:PORT and its PushHosts allows it",
+        help="of this machine, where the stack's functions reach it as http://ADDRESS:PORT and its AllowedPushHosts allows it",
     )
     parser.add_argument("--to-settle", action="store_true", help="print what only AWS can show, each as pass or fail")
     arguments = parser.parse_args()

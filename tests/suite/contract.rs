@@ -10,8 +10,8 @@ use tests::{Answer, App, Laptop};
 
 fn routes(laptop: &Laptop) -> BTreeSet<(String, Security)> {
     let security = |authorizer: Option<&str>| match authorizer {
-        Some("People") => Security::Person,
-        Some("Keys") => Security::Key,
+        Some("UserPoolAuthorizer") => Security::Person,
+        Some("ApiKeyAuthorizer") => Security::Key,
         None => Security::Nobody,
         Some(other) => panic!("the contract has no name for the authorizer {other}"),
     };

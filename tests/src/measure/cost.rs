@@ -14,7 +14,7 @@ use crate::proxy::{Call, Fate, Proxy};
 use crate::{App, Key};
 
 /// A queue that nobody takes from but this program.
-const QUEUE: &str = "PushDeadLetters";
+const QUEUE: &str = "PushDeadLetterQueue";
 
 /// Write units and read units.
 type Units = (f64, f64);
