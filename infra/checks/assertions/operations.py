@@ -9,7 +9,7 @@ from translate import SOURCE
 
 # The metrics of our functions, as the functions' code lists them, with the dimensions that each has.
 CODE = SOURCE.parents[1] / "shared/src/log/metrics.rs"
-(LIST,) = re.findall(r"METRICS: \[&str; \d+\] =\s*\[(.*?)\];", CODE.read_text(encoding="utf-8"), re.DOTALL)
+(LIST,) = re.findall(r"METRICS: [^=]+=\s*&?\[(.*?)\];", CODE.read_text(encoding="utf-8"), re.DOTALL)
 EMITTED = {name: [{"Stack"}] for name in re.findall(r'"(\w+)"', LIST)}
 EMITTED["Problems"].append({"Stack", "Code"})
 
