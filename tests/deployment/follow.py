@@ -1,4 +1,4 @@
-"""tools/follow: what became of one request, from the gateway to the push service, in the logs of a stack."""
+"""tools/trace-request: what became of one request, from the gateway to the push service, in the logs of a stack."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ import boto3
 from ministack import ROOT
 from stack import Stack
 
-QUERY = ROOT / "infra/follow.query"
+QUERY = ROOT / "infra/trace-request.query"
 ENDED = {"Complete", "Failed", "Cancelled", "Timeout", "Unknown"}
 
 

@@ -4,7 +4,7 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 use tests::{Answer, App, logs, shown};
 
-const QUERY: &str = include_str!("../../infra/follow.query");
+const QUERY: &str = include_str!("../../infra/trace-request.query");
 
 /// The lines that the query selects, as CloudWatch Logs Insights reads it. Its `@timestamp` is the moment of writing.
 fn follow(request_id: &str) -> Vec<Value> {

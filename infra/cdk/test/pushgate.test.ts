@@ -8,7 +8,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Pushgate, type PushgateParameters } from '../lib/pushgate';
-import { PARAMETERS, PROPERTIES } from './everything';
+import { PARAMETERS, PROPERTIES } from './all-parameters';
 import { type Json, PACKAGE, read, stubBuild, type Template } from './sam';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pushgate-cdk-'));

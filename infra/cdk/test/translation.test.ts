@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { asText, differences, table, withoutCdk, withoutCode } from './comparison';
 import { effective } from './effective';
-import { PARAMETERS, PROPERTIES } from './everything';
+import { PARAMETERS, PROPERTIES } from './all-parameters';
 import { functions, PACKAGE, read, stubBuild, type Template, translate } from './sam';
 import { type Synthesis, synthesise } from './synthesis';
 
