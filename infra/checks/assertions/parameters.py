@@ -1,33 +1,41 @@
-"""What may be added to a stack, and what a stack never has."""
+"""Parameters and outputs, and the optional resources that parameters control."""
 
 from assertion import assertion
-from stack import references, strings, target, text
+from stack import logical_id, references, strings, text
 
-OPTIONAL = ("ApiGateway::DomainName", "ApiGateway::BasePathMapping", "Route53::RecordSet", "WAFv2::WebACL",
-            "WAFv2::WebACLAssociation", "Cognito::UserPoolIdentityProvider", "SNS::Subscription")
+# The types of resources that parameters add.
+OPTIONAL = (
+    "ApiGateway::DomainName", "ApiGateway::BasePathMapping", "Route53::RecordSet", "WAFv2::WebACL",
+    "WAFv2::WebACLAssociation", "Cognito::UserPoolIdentityProvider", "SNS::Subscription",
+)
 
-NAMES = ("FunctionName", "TableName", "QueueName", "RoleName", "TopicName", "LogGroupName", "AlarmName", "DashboardName",
-         "UserPoolName", "PolicyName", "Name", "ApplicationName", "DeploymentGroupName")
+# The properties that set a physical name.
+NAME_PROPERTIES = (
+    "FunctionName", "TableName", "QueueName", "RoleName", "TopicName", "LogGroupName", "AlarmName", "DashboardName",
+    "UserPoolName", "PolicyName", "Name", "ApplicationName", "DeploymentGroupName",
+)
 
-# Of these the name is not a resource's own, or is one within another resource.
-NAMED_WITHIN = ("Lambda::Alias", "Lambda::Version", "Lambda::Permission", "Lambda::EventSourceMapping", "Route53::RecordSet",
-                "CodeDeploy::DeploymentGroup", "Lambda::Url")
+# The types for which these properties are not a physical name, or one that is unique within a parent resource.
+NAMED_IN_PARENT = (
+    "Lambda::Alias", "Lambda::Version", "Lambda::Permission", "Lambda::EventSourceMapping", "Lambda::Url",
+    "Route53::RecordSet", "CodeDeploy::DeploymentGroup",
+)
 
 
-def endpoint_is_off(s):
+def default_endpoint_is_disabled(s):
     servers = s.body.get("servers", [])
-    found = [it.get("x-amazon-apigateway-endpoint-configuration", {}).get("disableExecuteApiEndpoint") for it in servers]
-    return True in found
+    configurations = [it.get("x-amazon-apigateway-endpoint-configuration", {}) for it in servers]
+    return any(it.get("disableExecuteApiEndpoint") is True for it in configurations)
 
 
-def turn_the_endpoint(s):
-    off = endpoint_is_off(s)
-    s.body["servers"] = [{"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": not off}}]
+def toggle_the_default_endpoint(s):
+    disabled = default_endpoint_is_disabled(s)
+    s.body["servers"] = [{"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": not disabled}}]
 
 
-@assertion(turn_the_endpoint)
-def the_default_address_is_off_with_an_own_domain_and_only_then(s):
-    if endpoint_is_off(s) != bool(s.parameters["DomainName"]):
+@assertion(toggle_the_default_endpoint)
+def the_default_endpoint_is_disabled_only_with_a_custom_domain(s):
+    if default_endpoint_is_disabled(s) != bool(s.parameters["DomainName"]):
         yield "Api"
 
 
@@ -39,29 +47,30 @@ def the_stage_changes_with_the_domain(s):
 
 
 @assertion(lambda s: s["Domain"].update(SecurityPolicy="TLS_1_0"), variants=("on",))
-def an_own_domain_speaks_TLS_1_2(s):
+def a_custom_domain_requires_TLS_1_2(s):
     for name, it in s.of("ApiGateway::DomainName").items():
         if it.get("SecurityPolicy") != "TLS_1_2":
             yield name
 
 
 @assertion(lambda s: s["DomainMapping"].pop("BasePath"), variants=("on",))
-def addresses_begin_with_v1_at_an_own_domain_too(s):
+def the_base_path_of_a_custom_domain_is_v1(s):
     for name, it in s.of("ApiGateway::BasePathMapping").items():
-        if (it.get("BasePath"), target(it["Stage"]), target(it["RestApiId"])) != ("v1", "Apiv1Stage", "Api"):
+        if (it.get("BasePath"), logical_id(it["Stage"]), logical_id(it["RestApiId"])) != ("v1", "Apiv1Stage", "Api"):
             yield name
 
 
 @assertion(lambda s: s.resources.pop("WebAclAssociation"), variants=("on",))
-def the_firewall_stands_in_front_of_the_stage(s):
-    attached = {target(it["WebACLArn"]): references(it["ResourceArn"]) for it in s.of("WAFv2::WebACLAssociation").values()}
+def the_web_ACL_is_associated_with_the_stage(s):
+    associations = s.of("WAFv2::WebACLAssociation").values()
+    attached = {logical_id(it["WebACLArn"]): references(it["ResourceArn"]) for it in associations}
     for name in s.of("WAFv2::WebACL"):
         if not {"Api", "Apiv1Stage"} <= set(attached.get(name, [])):
             yield name
 
 
 @assertion(lambda s: s["WebAcl"]["Rules"][0]["Statement"]["RateBasedStatement"].update(Limit=10), variants=("on",))
-def the_firewall_counts_requests_of_an_address(s):
+def the_web_ACL_limits_the_rate_per_IP_address(s):
     rule = s["WebAcl"]["Rules"][0]
     rate = rule["Statement"]["RateBasedStatement"]
     counted = (rate["AggregateKeyType"], rate["EvaluationWindowSec"], rate["Limit"])
@@ -70,38 +79,42 @@ def the_firewall_counts_requests_of_an_address(s):
 
 
 @assertion(lambda s: s["WebAcl"]["VisibilityConfig"].update(SampledRequestsEnabled=True), variants=("on",))
-def the_firewall_keeps_no_request_with_its_key(s):
+def the_web_ACL_records_no_requests(s):
     for name, it in s.of("WAFv2::WebACL").items():
         if any(one["VisibilityConfig"]["SampledRequestsEnabled"] for one in (it, *it["Rules"])):
             yield name
     yield from s.of("WAFv2::LoggingConfiguration")
 
 
-@assertion(lambda s: s.resources.update(Domain={"Type": "AWS::ApiGateway::DomainName", "Properties": {}}), variants=("off",))
-def what_is_optional_is_absent_unless_asked_for(s):
+def add_a_domain(s):
+    s.resources["Domain"] = {"Type": "AWS::ApiGateway::DomainName", "Properties": {}}
+
+
+@assertion(add_a_domain, variants=("off",))
+def optional_resources_are_absent_by_default(s):
     for kind in OPTIONAL:
         yield from s.of(kind)
 
 
 @assertion(lambda s: s.resources.pop("DomainRecord"), variants=("on",))
-def what_is_asked_for_is_there(s):
+def enabled_optional_resources_exist(s):
     for kind in OPTIONAL:
         if not s.of(kind):
             yield kind
 
 
 @assertion(lambda s: s["KeysTable"].update(TableName="keys"))
-def two_stacks_fit_in_one_account(s):
+def no_resource_has_a_fixed_name(s):
     for name, it in s.resources.items():
-        if it["Type"].removeprefix("AWS::") in NAMED_WITHIN:
+        if it["Type"].removeprefix("AWS::") in NAMED_IN_PARENT:
             continue
-        for key in NAMES:
+        for key in NAME_PROPERTIES:
             if isinstance(it["Properties"].get(key), str):
                 yield f"{name} {key}"
 
 
 @assertion(lambda s: s.outputs.update(Secret={"Value": {"Fn::Sub": "{{resolve:secretsmanager:${VapidSecret}}}"}}))
-def no_output_holds_a_secret(s):
+def no_output_contains_a_secret(s):
     for name, it in s.outputs.items():
         if any("resolve:" in one for one in strings(it["Value"])) or "VapidSecret" in references(it["Value"]):
             yield name
@@ -110,13 +123,13 @@ def no_output_holds_a_secret(s):
 @assertion(lambda s: s.declared.update(GoogleClientSecret={"Type": "String", "Default": ""}))
 def no_parameter_is_a_secret(s):
     for name, it in s.declared.items():
-        names_one = "Secrets Manager secret" in it.get("Description", "")
-        if any(word in name for word in ("Secret", "Password", "Token")) and not names_one:
+        is_a_reference = "Secrets Manager secret" in it.get("Description", "")
+        if any(word in name for word in ("Secret", "Password", "Token")) and not is_a_reference:
             yield name
 
 
 @assertion(lambda s: s.declared["CanaryDeployment"].pop("Default"))
-def every_parameter_has_a_default_and_says_what_it_is_for(s):
+def every_parameter_has_a_default_and_a_description(s):
     for name, it in s.declared.items():
         if "Default" not in it or len(it.get("Description", "")) < 20:
             yield name
