@@ -1,4 +1,4 @@
-/** Every parameter given, and what is optional switched on: as properties, and as CloudFormation should read them. */
+/** A value for every parameter, with all optional features enabled: as properties, and as CloudFormation parameters. */
 import type { PushgateParameters } from '../lib/pushgate';
 
 export const PROPERTIES: Required<PushgateParameters> = {
