@@ -15,8 +15,10 @@ NOT_RUN = {
     ("Roll back", 1): "fetches a release and builds it",
     ("Roll back", 2): "needs an update whose roll back has failed",
     ("Restore from a backup", 5): "MiniStack keeps no backup of a table that is deleted",
+    ("Run one function on your machine", 1): "needs a profile of an AWS account, and runs until it is stopped",
+    ("Run one function on your machine", 2): "needs the function that the block before starts",
 }
-UNKNOWN = {("Dead letters", 2): "MiniStack has no StartMessageMoveTask (it was run, and failed for that)"}
+UNKNOWN = {("Dead-letter queue", 2): "MiniStack has no StartMessageMoveTask (it was run, and failed for that)"}
 
 OTHERWISE = [
     "The first admin is made with a --temporary-password, since MiniStack draws one that its own policy refuses",
@@ -26,7 +28,7 @@ OTHERWISE = [
     "aws is called with --endpoint-url, since for SQS it does not look into the environment",
 ]
 
-JOIN = "How a person joins an account, and leaves"
+JOIN = "Add and remove users"
 RESTORE = "Restore from a backup"
 ADA, MAX = "ada@example.com", "max@example.com"
 
@@ -46,7 +48,7 @@ def prepare_the_account(me: Operator) -> None:
 def make_the_first_admin(me: Operator) -> str:
     """The first admin signs in and manages; her ID token."""
     given = {"--username ada": f"--temporary-password '{new_password()}' --username ada"}
-    me.manual.run("The first admin", 1, given)
+    me.manual.run("Create the first admin", 1, given)
     me.chooses_a_password(ADA)
     ada = me.signs_in(ADA)["IdToken"]
     expect("the first admin makes a channel", me.status("POST", "/channels", ada, {"slug": "ops"}), 201)
@@ -166,7 +168,7 @@ def follow_sends(me: Operator, ada: str, push_hosts: list[str]) -> None:
 def the_way_of(me: Operator, request_id: str) -> list[tuple[str, str]]:
     """What the manual's query prints of a request, as soon as it is logged."""
     until("the log of the request", lambda: me.logged(request_id))
-    printed = me.manual.run("Follow a request", 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": request_id})
+    printed = me.manual.run("Trace a request", 1, {"f2aae2f8-1e31-4518-823b-d55ca6851b54": request_id})
     lines = [json.loads(line) for line in printed.splitlines()]
     return [(line["message"], line["outcome"]) for line in lines]
 
@@ -187,8 +189,8 @@ def ring_an_alarm(me: Operator) -> None:
 def read_dead_letters(me: Operator) -> None:
     letter = json.dumps({"account": "acme", "push": "01K8ZZZZZZZZZZZZZZZZZZZZZZ", "page": 0, "after": None, "attempt": 0})
     me.stack.client("sqs").send_message(QueueUrl=me.stack.outputs["PushDeadLetterQueueUrl"], MessageBody=letter)
-    expect("the dead letter", me.manual.run("Dead letters", 1).strip(), letter)
-    me.manual.fails("Dead letters", 2, "The action StartMessageMoveTask is not valid")
+    expect("the dead letter", me.manual.run("Dead-letter queue", 1).strip(), letter)
+    me.manual.fails("Dead-letter queue", 2, "The action StartMessageMoveTask is not valid")
 
 
 def delete_the_stack(me: Operator) -> None:
