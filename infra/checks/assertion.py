@@ -1,4 +1,4 @@
-"""An assertion is a sentence that must hold for the stack, and a mutant: a change of the stack that it must find."""
+"""Assertions about the stack. Each has a mutant: a change of the stack that it must detect."""
 
 from dataclasses import dataclass
 from typing import Callable, Iterable
@@ -13,32 +13,32 @@ ALL = []
 class Assertion:
     subject: str
     sentence: str
-    offenders: Callable[[Stack], Iterable[str]]
+    violations: Callable[[Stack], Iterable[str]]
     mutate: Callable[[Stack], None]
     variants: tuple
 
 
 def assertion(mutate, variants=tuple(VARIANTS)):
-    """Registers a function that yields what offends against the sentence that is its name."""
+    """Registers a function that yields the violations of the sentence that is its name."""
 
-    def register(offenders):
-        subject = offenders.__module__.rpartition(".")[2]
-        sentence = offenders.__name__.replace("_", " ")
-        ALL.append(Assertion(subject, sentence, offenders, mutate, variants))
-        return offenders
+    def register(violations):
+        subject = violations.__module__.rpartition(".")[2]
+        sentence = violations.__name__.replace("_", " ")
+        ALL.append(Assertion(subject, sentence, violations, mutate, variants))
+        return violations
 
     return register
 
 
-def faults(one, stacks):
-    """What is wrong with an assertion: offenders in the template, or a mutant that it does not find."""
-    for variant in one.variants:
+def failures(assertion, stacks):
+    """Yields the violations in the template, and the mutants that the assertion does not detect."""
+    for variant in assertion.variants:
         stack = stacks[variant]
-        for offender in one.offenders(stack):
-            yield f"{variant}: {offender}"
+        for violation in assertion.violations(stack):
+            yield f"{variant}: {violation}"
         mutant = stack.copy()
-        one.mutate(mutant)
+        assertion.mutate(mutant)
         if (mutant.resources, mutant.outputs, mutant.declared) == (stack.resources, stack.outputs, stack.declared):
             yield f"{variant}: the mutant changes nothing"
-        elif not list(one.offenders(mutant)):
-            yield f"{variant}: the mutant is not found"
+        elif not list(assertion.violations(mutant)):
+            yield f"{variant}: the mutant is not detected"

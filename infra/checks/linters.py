@@ -1,4 +1,4 @@
-"""What cfn-lint and checkov find, less what the template says is left as it is. A reason without a need is wrong, too."""
+"""The findings of cfn-lint and checkov that the template does not suppress, and suppressions that match no finding."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from translate import SOURCE, VARIANTS, existing, source, translated
+from translate import SOURCE, VARIANTS, resolve_conditions, source, translated
 
 BESIDE = Path(sys.executable).parent
 LIST = re.compile(r"ignore_checks: \[.*\]")
@@ -15,31 +15,32 @@ CHECKOV = BESIDE.parent.parent / "checkov" / "bin" / "checkov"
 
 
 def suppressed(tool):
-    """The reasons of the template, by the finding's id."""
+    """The suppressions of the template: the reason by the finding's id."""
     return source()["Metadata"]["Suppressions"][tool]
 
 
 def run(*command):
-    """What a linter prints as JSON. It exits with 0 for no finding and with less than 32 for some."""
+    """Runs a linter and parses its JSON output."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     try:
         return json.loads(done.stdout)
     except ValueError:
-        raise RuntimeError(f"{command[0]} failed with {done.returncode}: {done.stdout[:500]} {done.stderr[:2000]}") from None
+        printed = f"{done.stdout[:500]} {done.stderr[:2000]}"
+        raise RuntimeError(f"{command[0]} failed with {done.returncode}: {printed}") from None
 
 
-def without_a_need(tool, needed):
-    """The reasons that suppress nothing."""
-    idle = sorted(suppressed(tool).keys() - needed)
-    return [f"{tool}: the template gives a reason for {it}, which is not found" for it in idle]
+def unused_suppressions(tool, found):
+    """The suppressions that match no finding."""
+    unused = sorted(suppressed(tool).keys() - found)
+    return [f"{tool}: the template suppresses {it}, which is not found" for it in unused]
 
 
 def cfn_lint():
-    """Every level, on the source and on what becomes of it with everything off and with everything on."""
+    """Runs cfn-lint at every level, on the source and on the translated template of each variant."""
     reasons = suppressed("cfn-lint")
     findings = []
     with tempfile.TemporaryDirectory() as folder:
-        # The list in the template is for those who run cfn-lint by hand. Here all is looked at, and then judged.
+        # The template's list is for direct runs of cfn-lint. Nothing is ignored here, to find unused suppressions.
         texts = {"source.yaml": LIST.sub("ignore_checks: []", SOURCE.read_text(encoding="utf-8"))}
         for variant, parameters in VARIANTS.items():
             plain = translated(source(), parameters)
@@ -53,21 +54,22 @@ def cfn_lint():
                 "--template", file,
             )
             findings += [(name, it["Rule"]["Id"], it["Location"]["Path"], it["Message"]) for it in found]
-    left = [it for it in findings if it[1] not in reasons]
-    print(f"cfn-lint: {len(left)} findings in {len(files)} templates; suppressed with a reason: {', '.join(reasons)}")
-    by_hand = source()["Metadata"]["cfn-lint"]["config"]["ignore_checks"]
-    if set(by_hand) != set(reasons):
-        left.append(("source", "ignore_checks", by_hand, "is not the list of reasons"))
-    return [f"cfn-lint {it}" for it in left] + without_a_need("cfn-lint", {it[1] for it in findings})
+    remaining = [it for it in findings if it[1] not in reasons]
+    print(f"cfn-lint: {len(remaining)} findings in {len(files)} templates; suppressed: {', '.join(reasons)}")
+    ignored = source()["Metadata"]["cfn-lint"]["config"]["ignore_checks"]
+    if set(ignored) != set(reasons):
+        remaining.append(("source", "ignore_checks", ignored, "differs from the list of suppressions"))
+    return [f"cfn-lint {it}" for it in remaining] + unused_suppressions("cfn-lint", {it[1] for it in findings})
 
 
 def checkov():
-    """On what exists with everything off and with everything on."""
+    """Runs checkov on the resources of each variant."""
     reasons = suppressed("checkov")
     with tempfile.TemporaryDirectory() as folder:
         for variant, parameters in VARIANTS.items():
             file = Path(folder) / f"{variant}.json"
-            file.write_text(json.dumps(existing(translated(source(), parameters), parameters)), encoding="utf-8")
+            template = resolve_conditions(translated(source(), parameters), parameters)
+            file.write_text(json.dumps(template), encoding="utf-8")
 
         def scan(option):
             report = run(
@@ -79,7 +81,7 @@ def checkov():
             return report["summary"], report["results"]["failed_checks"]
 
         summary, failed = scan("--skip-check")
-        _, left = scan("--check")
-    print(f"checkov: {summary['passed']} passed, {summary['failed']} failed; suppressed with a reason: {', '.join(reasons)}")
+        _, suppressed_now = scan("--check")
+    print(f"checkov: {summary['passed']} passed, {summary['failed']} failed; suppressed: {', '.join(reasons)}")
     found = [f"checkov {it['check_id']} {it['resource']}: {it['check_name']}" for it in failed]
-    return found + without_a_need("checkov", {it["check_id"] for it in left})
+    return found + unused_suppressions("checkov", {it["check_id"] for it in suppressed_now})

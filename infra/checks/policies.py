@@ -1,7 +1,7 @@
-"""The policies of the roles, checked against the list of what each service knows: its actions, and what they are taken on.
+"""Lints the policies of the roles against cfn-lint's list of the actions and resource types of each service.
 
-cfn-lint holds that list. It looks past references, so each is given a name of its kind first. What it must find is shown
-by policies that are wrong in one way each.
+cfn-lint skips references, so each is replaced by an ARN of its type first. Mutants with one invalid statement each show
+that the linter detects what it should.
 """
 
 import copy
@@ -9,7 +9,7 @@ import json
 
 from cfnlint.api import ManualArgs, lint as lint_template
 
-from stack import Stack, listed, target
+from stack import Stack, as_list, logical_id
 
 ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-central-1:123456789012:table/{}",
@@ -21,44 +21,46 @@ ARNS = {
 RULES = {"W3037", "I3510"}
 
 MUTANTS = {
-    "a misspelt action": {"Action": "dynamodb:UpdateItems"},
-    "a misspelt service": {"Action": "dynamo:UpdateItem"},
+    "a misspelled action": {"Action": "dynamodb:UpdateItems"},
+    "a misspelled service": {"Action": "dynamo:UpdateItem"},
     "an action on a resource of another service": {"Resource": ARNS["AWS::SQS::Queue"].format("PushQueue")},
-    "one action of two that the resource does not have": {"Action": ["dynamodb:UpdateItem", "sqs:SendMessage"]},
+    "one of two actions that does not apply to the resource": {"Action": ["dynamodb:UpdateItem", "sqs:SendMessage"]},
 }
 
 
 def roles(stack):
-    """The roles alone, with names in place of references."""
-    found = {}
+    """A template of the roles alone, with ARNs in place of references."""
+    selected = {}
     for name, properties in stack.of("IAM::Role").items():
         properties = copy.deepcopy(properties)
         for policy in properties.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
-                named = [target(it) for it in listed(statement["Resource"])]
+                named = [logical_id(it) for it in as_list(statement["Resource"])]
                 statement["Resource"] = [ARNS[stack.kind(it)].format(it) for it in named]
-        found[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
-    return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": found}
+        selected[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
+    return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": selected}
 
 
 def findings(template):
     settings = ManualArgs(regions=["eu-central-1"], include_checks=["I"])
     found = lint_template(json.dumps(template), config=settings)
-    return [f"{it.rule.id} {'/'.join(map(str, it.path or []))}: {it.message[:120]}" for it in found if it.rule.id in RULES]
+    found = [it for it in found if it.rule.id in RULES]
+    return [f"{it.rule.id} {'/'.join(map(str, it.path or []))}: {it.message[:120]}" for it in found]
 
 
 def lint():
-    """What is wrong with the policies, or with this linter."""
+    """The findings in the policies, and the mutants that are not detected."""
     stack = Stack.of_variant("on")
     real = roles(stack)
-    wrong = findings(real)
-    blind = []
+    found = findings(real)
+    undetected = []
     for name, change in MUTANTS.items():
         mutant = copy.deepcopy(real)
-        mutant["Resources"]["AuthorizerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0].update(change)
+        policy = mutant["Resources"]["AuthorizerRole"]["Properties"]["Policies"][0]
+        policy["PolicyDocument"]["Statement"][0].update(change)
         if not findings(mutant):
-            blind.append(f"policies: {name} is not found")
+            undetected.append(f"policies: {name} is not detected")
     statements = sum(len(stack.statements(name)) for name in stack.functions)
-    print(f"policies: {len(wrong)} findings in {statements} statements of {len(real['Resources'])} roles; "
-          f"{len(MUTANTS) - len(blind)} of {len(MUTANTS)} mutants found")
-    return wrong + blind
+    print(f"policies: {len(found)} findings in {statements} statements of {len(real['Resources'])} roles; "
+          f"{len(MUTANTS) - len(undetected)} of {len(MUTANTS)} mutants detected")
+    return found + undetected

@@ -1,13 +1,13 @@
-"""A stack as it would exist with a set of parameters: what the assertions look at, and what their mutants change."""
+"""The stack that a set of parameters creates, which the assertions inspect and their mutants change."""
 
 import copy
 import json
 
-from translate import VARIANTS, existing, source, translated
+from translate import VARIANTS, resolve_conditions, source, translated
 
 
 class Stack:
-    """The decided, plain template of one variant."""
+    """The translated template of one variant, with all conditions resolved."""
 
     def __init__(self, variant, parameters, template):
         self.variant = variant
@@ -19,7 +19,7 @@ class Stack:
     @classmethod
     def of_variant(cls, name):
         parameters = VARIANTS[name]
-        return cls(name, parameters, existing(translated(source(), parameters), parameters))
+        return cls(name, parameters, resolve_conditions(translated(source(), parameters), parameters))
 
     def copy(self):
         return copy.deepcopy(self)
@@ -36,26 +36,26 @@ class Stack:
     def kind(self, name):
         return self.resources.get(name, {}).get("Type", "")
 
-    def value(self, given):
-        """What a reference to a parameter stands for; anything else as it is."""
-        if isinstance(given, dict) and given.get("Ref") in self.parameters:
-            return self.parameters[given["Ref"]]
-        return given
+    def value(self, value):
+        """Resolves a reference to a parameter; returns any other value unchanged."""
+        if isinstance(value, dict) and value.get("Ref") in self.parameters:
+            return self.parameters[value["Ref"]]
+        return value
 
     @property
     def body(self):
-        """The API in OpenAPI."""
+        """The OpenAPI document of the API."""
         return self["Api"]["Body"]
 
     @property
     def routes(self):
-        """Each route of the API, by `METHOD /path`."""
+        """The routes of the API by `METHOD /path`."""
         paths = self.body["paths"].items()
         return {f"{method.upper()} {path}": it for path, methods in paths for method, it in methods.items()}
 
     @property
     def responses(self):
-        """The gateway's own answers, by type."""
+        """The gateway responses by type."""
         return self.body["x-amazon-apigateway-gateway-responses"]
 
     @property
@@ -64,27 +64,28 @@ class Stack:
 
     def function_of(self, role):
         """The function that has this role."""
-        return next((name for name, it in self.functions.items() if target(it["Role"]) == role), None)
+        return next((name for name, it in self.functions.items() if logical_id(it["Role"]) == role), None)
 
     def environment(self, function):
         return self[function]["Environment"]["Variables"]
 
     def statements(self, function):
-        """What the role of a function allows."""
-        policies = self[target(self[function]["Role"])].get("Policies", [])
+        """The policy statements of a function's role."""
+        policies = self[logical_id(self[function]["Role"])].get("Policies", [])
         return [it for policy in policies for it in policy["PolicyDocument"]["Statement"]]
 
     def grants(self, function):
-        """Each action that a function may take, with the logical id of what it may take it on."""
+        """The grants of a function's role: pairs of action and the resource's logical id."""
         every = self.statements(function)
-        return {(action, target(it["Resource"])) for it in every for action in listed(it["Action"])}
+        return {(action, logical_id(it["Resource"])) for it in every for action in as_list(it["Action"])}
 
-    def told_of(self, function, kind):
-        """The resources of a type that a function's environment names."""
-        return {target(it) for it in self.environment(function).values() if self.kind(target(it)) == f"AWS::{kind}"}
+    def resources_in_environment(self, function, kind):
+        """The resources of a type that a function's environment variables reference."""
+        names = map(logical_id, self.environment(function).values())
+        return {name for name in names if self.kind(name) == f"AWS::{kind}"}
 
     def alarm_metrics(self, alarm):
-        """The metrics that an alarm looks at, each with its namespace, name and dimensions."""
+        """The metrics that an alarm watches: namespace, name and dimensions of each."""
         alarm = self[alarm]
         if "Metrics" in alarm:
             metrics = [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
@@ -95,13 +96,13 @@ class Stack:
             yield metric["Namespace"], metric["MetricName"], dimensions
 
 
-def listed(value):
-    """The items of a list, or the one that stands in its place."""
+def as_list(value):
+    """The value as a list: IAM allows a single item in place of a list of one."""
     return value if isinstance(value, list) else [value]
 
 
-def target(value):
-    """The logical id that a reference names: `Ref`, `Fn::GetAtt`, or the first of a `Fn::Sub`; nothing for other values."""
+def logical_id(value):
+    """The logical id in a `Ref`, a `Fn::GetAtt` or the first variable of a `Fn::Sub`; `None` for other values."""
     match value:
         case {"Ref": name}:
             return name
@@ -113,7 +114,7 @@ def target(value):
 
 
 def references(value):
-    """Every logical id and pseudo parameter that is named anywhere within."""
+    """Every logical id and pseudo parameter that is referenced anywhere in the value."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)
@@ -123,14 +124,14 @@ def references(value):
             names = {part.split("}")[0].split(".")[0] for part in text.split("${")[1:]}
             yield from names - set(own)
             yield from references(list(own.values()))
-        elif target(value):
-            yield target(value)
+        elif logical_id(value):
+            yield logical_id(value)
         else:
             yield from references(list(value.values()))
 
 
 def strings(value):
-    """Every text within, keys left out."""
+    """Every string in the value, without keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, dict)):
@@ -139,5 +140,5 @@ def strings(value):
 
 
 def text(value):
-    """A value as JSON, to search in."""
+    """The value as JSON text."""
     return json.dumps(value, sort_keys=True)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The template as the SAM transform makes it plain CloudFormation, for every check that looks at resources.
+"""Translates the template to plain CloudFormation with the SAM transform, for the checks that inspect resources.
 
     infra/checks/translate.py [NAME=VALUE ...] [--variant off|on] [--output FILE]
 
-A variant names a whole set of parameters, NAME=VALUE one. Without either, each parameter has its default.
+A variant is a set of parameters; NAME=VALUE sets one. All others have their defaults.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# The translator wants to know a region, and asks nothing of it.
+# The translator requires a region but makes no calls.
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
 from samcli.yamlhelper import yaml_parse  # noqa: E402
@@ -24,14 +24,14 @@ from samtranslator.translator.transform import transform  # noqa: E402
 SOURCE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 ON = {
-    "AccessLog": "true",
+    "EnableAccessLog": "true",
     "AlarmEmail": "operator@example.com",
-    "Canary": "true",
+    "CanaryDeployment": "true",
     "DomainName": "api.example.com",
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0b1c",
     "HostedZoneId": "Z0123456789",
-    "Firewall": "true",
-    "SignInPrefix": "pushgate-example",
+    "EnableWaf": "true",
+    "UserPoolDomainPrefix": "pushgate-example",
     "GoogleSecret": "pushgate/google",
     "MicrosoftSecret": "pushgate/microsoft",
     "AppleSecret": "pushgate/apple",
@@ -41,76 +41,76 @@ VARIANTS = {"off": {}, "on": ON}
 
 
 class NoManagedPolicies:
-    """Stands where the translator asks AWS for its managed policies, of which our template names none."""
+    """Replaces the loader of AWS managed policies, which the template does not use."""
 
     def load(self):
-        raise RuntimeError("the template names a managed policy")
+        raise RuntimeError("the template uses a managed policy")
 
 
 @cache
 def source():
-    """The template as it is written, with short tags in their long form. Nobody changes it."""
+    """The source template, with short-form tags expanded. Cached: callers must not change it."""
     return yaml_parse(SOURCE.read_text(encoding="utf-8"))
 
 
 def translated(template, parameters):
-    """Plain CloudFormation for these parameters; the code of each function is said to be in a bucket."""
+    """The template translated to CloudFormation, with a placeholder for the code of each function."""
     template = copy.deepcopy(template)
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource.setdefault("Properties", {})["CodeUri"] = f"s3://code/{name}.zip"
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
-    # It tells of metrics that it cannot send, and of features that it was not asked for.
+    # The translator warns about telemetry and feature toggles that only exist inside AWS.
     logging.disable(logging.WARNING)
     return transform(template, dict(parameters), NoManagedPolicies())
 
 
-def existing(template, parameters):
-    """The translated template as far as it exists with these parameters: without the resources whose condition is false,
-    and with each `Fn::If` decided."""
-    values = {name: given.get("Default", "") for name, given in template["Parameters"].items()} | parameters
+def resolve_conditions(template, parameters):
+    """The translated template with all conditions resolved: resources whose condition is false are removed, and each
+    `Fn::If` is replaced by its result."""
+    values = {name: it.get("Default", "") for name, it in template["Parameters"].items()} | parameters
     conditions = template["Conditions"]
 
-    def holds(condition):
+    def is_true(condition):
         (function, argument), = condition.items()
         match function:
             case "Condition":
-                return holds(conditions[argument])
+                return is_true(conditions[argument])
             case "Fn::Not":
-                return not holds(argument[0])
+                return not is_true(argument[0])
             case "Fn::And":
-                return all(map(holds, argument))
+                return all(map(is_true, argument))
             case "Fn::Or":
-                return any(map(holds, argument))
+                return any(map(is_true, argument))
             case "Fn::Equals":
                 left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in argument)
                 return str(left) == str(right)
-        raise ValueError(f"{function} is no condition")
+        raise ValueError(f"{function} is not a condition function")
 
-    nothing = {"Ref": "AWS::NoValue"}
+    no_value = {"Ref": "AWS::NoValue"}
 
-    def decided(value):
+    def resolved(value):
         if isinstance(value, list):
-            return [item for item in map(decided, value) if item != nothing]
+            return [item for item in map(resolved, value) if item != no_value]
         if not isinstance(value, dict):
             return value
         if set(value) == {"Fn::If"}:
             condition, yes, no = value["Fn::If"]
-            return decided(yes if holds(conditions[condition]) else no)
-        items = ((name, decided(item)) for name, item in value.items())
-        return {name: item for name, item in items if item != nothing}
+            return resolved(yes if is_true(conditions[condition]) else no)
+        items = ((name, resolved(item)) for name, item in value.items())
+        return {name: item for name, item in items if item != no_value}
 
     for part in ("Resources", "Outputs"):
         entries = template[part].items()
-        kept = {name: it for name, it in entries if "Condition" not in it or holds(conditions[it["Condition"]])}
-        template = template | {part: decided(kept)}
+        kept = {name: it for name, it in entries if "Condition" not in it or is_true(conditions[it["Condition"]])}
+        template = template | {part: resolved(kept)}
     return template
 
 
 def main():
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--variant", choices=VARIANTS, default="off")
-    reader.add_argument("--output", type=Path, help="where to write the JSON; else to standard output")
+    reader.add_argument("--output", type=Path, help="file to write the JSON to (default: standard output)")
     reader.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
     given = reader.parse_args()
     template = source()
@@ -118,7 +118,7 @@ def main():
     for pair in given.parameters:
         name, equals, value = pair.partition("=")
         if not equals or name not in template["Parameters"]:
-            reader.error(f"{pair} is not the value of a parameter of the template")
+            reader.error(f"{pair} does not set a parameter of the template")
         parameters[name] = value
     text = json.dumps(translated(template, parameters), indent=2) + "\n"
     if given.output:

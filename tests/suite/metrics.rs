@@ -47,15 +47,15 @@ async fn every_metric_is_counted_once_per_event() {
 
     let counted = counted(&logs::lines(), |line| line["key_id"] == key.id.as_str());
     let expected = sums(&[
-        ("Authorised{}", 2.0),
-        ("Refused{}", 3.0),
-        ("Refused{Code=scope_violation}", 1.0),
-        ("Refused{Code=invalid_body}", 1.0),
-        ("Refused{Code=rate_limited}", 1.0),
+        ("Authorized{}", 2.0),
+        ("Problems{}", 3.0),
+        ("Problems{Code=scope_violation}", 1.0),
+        ("Problems{Code=invalid_body}", 1.0),
+        ("Problems{Code=rate_limited}", 1.0),
         ("Delivered{}", 2.0),
         ("Gone{}", 1.0),
         ("Failed{}", 2.0),
-        ("SignatureRefused{}", 1.0),
+        ("SignatureRejected{}", 1.0),
         ("Retried{}", 1.0),
     ]);
     assert_eq!(counted, expected);
@@ -99,9 +99,9 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
             authorizer(app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
 
         let expected = sums(&[
-            ("Authorised{Stack=production}", 2.0),
-            ("Refused{Stack=production}", 1.0),
-            ("Refused{Code=unauthenticated,Stack=production}", 1.0),
+            ("Authorized{Stack=production}", 2.0),
+            ("Problems{Stack=production}", 1.0),
+            ("Problems{Code=unauthenticated,Stack=production}", 1.0),
         ]);
         assert_eq!(counted(&lines, |_| true), expected, "{level}: {lines:#?}");
         assert_eq!(leaks::count(&[secret], &output), 0, "{level}: {lines:#?}");
@@ -119,10 +119,10 @@ async fn a_write_without_a_response_is_ambiguous_whether_it_arrived_or_not() {
         let (lines, _) = authorizer(&proxy.url(), "info", vec![event(&key.secret)]).await;
 
         let expected = sums(&[
-            ("Undecided{Stack=production}", 1.0),
+            ("AuthorizerUnavailable{Stack=production}", 1.0),
             ("Ambiguous{Stack=production}", 1.0),
-            ("Refused{Stack=production}", 1.0),
-            ("Refused{Code=unavailable,Stack=production}", 1.0),
+            ("Problems{Stack=production}", 1.0),
+            ("Problems{Code=unavailable,Stack=production}", 1.0),
         ]);
         assert_eq!(counted(&lines, |_| true), expected, "{fault:?}: {lines:#?}");
         let validated = lines.iter().filter(|line| line.contains(r#""message":"judged""#));
@@ -157,7 +157,7 @@ async fn every_log_line_is_json_and_every_metric_is_well_formed() {
             "{name} has a code of a closed set"
         );
     }
-    for known in ["Authorised{", "Delivered{", "Retried{"] {
+    for known in ["Authorized{", "Delivered{", "Retried{"] {
         assert!(names.iter().any(|name| name.starts_with(known)), "{known}: {names:?}");
     }
     app.stop().await;

@@ -1,40 +1,40 @@
-/** The template's parameters as typed properties, held to the rules that the template itself states for them. */
+/** The template's parameters as typed properties, validated against the constraints that the template declares. */
 import { CfnParameter, Stack, Token } from 'aws-cdk-lib';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 
 /**
- * The template's parameters, each in camel case; the template describes them.
+ * The template's parameters in camel case; the template describes them.
  *
- * What is given is written into the template, so a change takes effect with the next deployment. What is left out stays
- * a parameter of the stack, with the template's default.
+ * A given value is written into the template, so a change takes effect with the next deployment. An omitted one stays a
+ * parameter of the stack, with the template's default.
  */
 export interface PushgateParameters {
   readonly consoleOrigin?: string;
-  readonly pushHosts?: readonly string[];
+  readonly allowedPushHosts?: readonly string[];
   readonly vapidSubject?: string;
-  readonly signInPrefix?: string;
+  readonly userPoolDomainPrefix?: string;
   readonly architecture?: 'arm64' | 'x86_64';
   readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
   readonly logRetentionDays?: number;
-  readonly accessLog?: boolean;
+  readonly enableAccessLog?: boolean;
   readonly alarmEmail?: string;
-  readonly canary?: boolean;
+  readonly canaryDeployment?: boolean;
   readonly domainName?: string;
   readonly certificateArn?: string;
   readonly hostedZoneId?: string;
-  readonly firewall?: boolean;
-  readonly requestsPerFiveMinutes?: number;
+  readonly enableWaf?: boolean;
+  readonly wafRateLimit?: number;
   readonly googleSecret?: string;
   readonly microsoftSecret?: string;
   readonly appleSecret?: string;
-  readonly protect?: boolean;
+  readonly retainData?: boolean;
 }
 
 type Value = string | number | boolean | readonly string[];
 
 /**
- * The values by the names that the template gives its parameters. Fails if the template has no such parameter, or its
- * parameter does not allow the value: CloudFormation, which is not asked for what is written in, would have refused it.
+ * The values by the names of the template's parameters. Throws if the template has no such parameter or does not allow
+ * the value, because CloudFormation does not validate values that are written into the template.
  */
 export function parameterValues(template: string, parameters: PushgateParameters): Record<string, string | number> {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
@@ -42,26 +42,26 @@ export function parameterValues(template: string, parameters: PushgateParameters
 
   const declared = declaredParameters(template);
   return Object.fromEntries(
-    given.map(([property, given]) => {
+    given.map(([property, raw]) => {
       const name = property.charAt(0).toUpperCase() + property.slice(1);
       const parameter = declared.get(name);
       if (parameter === undefined) throw new Error(`${property}: the template has no parameter ${name}`);
-      const value = plain(given);
+      const value = toCloudFormation(raw);
       if (!allows(parameter, value)) throw new Error(`${property}: ${name} does not allow "${value}"`);
       return [name, value];
     }),
   );
 }
 
-/** Read into a stack that is thrown away, since an included template no longer has the parameters that it was given. */
+/** Read into a temporary stack, because an included template lacks the parameters that were given. */
 function declaredParameters(template: string): Map<string, CfnParameter> {
   const included = new CfnInclude(new Stack(), 'Template', { templateFile: template, allowCyclicalReferences: true });
   const parameters = included.node.findAll().filter((part) => part instanceof CfnParameter);
   return new Map(parameters.map((parameter) => [parameter.node.id, parameter]));
 }
 
-/** As CloudFormation writes it; a number stays one, because properties that take numbers are checked for it. */
-function plain(value: Value): string | number {
+/** The value as CloudFormation expects it. A number stays a number, because numeric properties are type-checked. */
+function toCloudFormation(value: Value): string | number {
   if (typeof value === 'number') return value;
   return typeof value === 'object' ? value.join(',') : String(value);
 }
@@ -76,6 +76,6 @@ function allows(parameter: CfnParameter, value: string | number): boolean {
   return Number.isFinite(Number(value)) && within(Number(value), parameter.minValue, parameter.maxValue);
 }
 
-function within(size: number, least = -Infinity, most = Infinity): boolean {
-  return least <= size && size <= most;
+function within(size: number, min = -Infinity, max = Infinity): boolean {
+  return min <= size && size <= max;
 }

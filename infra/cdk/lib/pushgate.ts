@@ -1,4 +1,4 @@
-/** Pushgate as a construct: the template that `sam build` wrote, included as it stands, with its code as assets. */
+/** Pushgate as a construct: includes the template that `sam build` wrote, unchanged, with its code as assets. */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Lazy, Stack, Validations } from 'aws-cdk-lib';
@@ -16,19 +16,19 @@ import { type PushgateParameters, parameterValues } from './parameters';
 export type { PushgateParameters } from './parameters';
 
 export interface PushgateProps extends PushgateParameters {
-  /** Path, from the working directory, of the template that `sam build` wrote; the functions' code lies beside it. */
+  /** Path of the template that `sam build` wrote, relative to the working directory, beside the functions' code. */
   readonly template: string;
 }
 
-/** What CDK warns of without cause. Most of it is said of the stack, so it is acknowledged there, for all in it. */
+/** False positives of CDK's validation. Most are reported on the stack, so they are acknowledged there. */
 const ACKNOWLEDGED = [
   {
     id: 'CloudFormation-Validate::W1030',
-    reason: 'A condition leaves an empty parameter out, which the rule does not see',
+    reason: 'A condition omits empty parameters, which the rule does not take into account',
   },
   {
     id: 'CloudFormation-Validate::W2509',
-    reason: 'The parameters of the identity providers name secrets and hold none',
+    reason: 'The parameters of the identity providers are names of secrets, not secrets',
   },
   {
     id: 'CloudFormation-Validate::W8003',
@@ -36,22 +36,22 @@ const ACKNOWLEDGED = [
   },
   {
     id: 'CloudFormation-Validate::W9053',
-    reason: 'Conditions on parameters whose values are written in may come to look alike',
+    reason: 'Conditions on parameters whose values are written in may become equal',
   },
 ];
 
 /**
- * One Pushgate. Its resources keep the template's logical ids: a stack that `sam deploy` made can go on under CDK, and
- * a stack holds at most one. The SAM transform sees the whole stack, so give Pushgate a stack of its own.
+ * One Pushgate. Its resources keep the template's logical ids, so CDK can take over a stack that `sam deploy` created,
+ * and a stack can contain only one. The SAM transform applies to the whole stack, so give Pushgate its own stack.
  */
 export class Pushgate extends Construct {
-  /** Base address of the API, with its stage. */
+  /** Base URL of the API, with its stage. */
   readonly apiUrl: string;
-  /** Base address of the sign-in page. */
+  /** Base URL of the sign-in page. */
   readonly signInUrl: string;
   readonly api: IRestApi;
   readonly userPool: IUserPool;
-  /** The client that the console signs people in with. */
+  /** The app client of the web console. */
   readonly userPoolClient: IUserPoolClient;
   readonly keysTable: ITable;
   readonly historyTable: ITable;
@@ -59,23 +59,23 @@ export class Pushgate extends Construct {
   readonly subscriptionsTable: ITable;
   readonly pushesTable: ITable;
   readonly pushQueue: IQueue;
-  /** What could not be delivered. */
-  readonly pushDeadLetters: IQueue;
-  /** Every alarm is sent to it. */
-  readonly alarms: ITopic;
-  /** All else: any resource of the template by its logical id, to be read or changed. */
+  /** The dead-letter queue of `pushQueue`. */
+  readonly pushDeadLetterQueue: IQueue;
+  /** The SNS topic that every alarm notifies. */
+  readonly alarmTopic: ITopic;
+  /** The included template: gives access to every other resource by its logical id. */
   readonly template: CfnInclude;
 
   /**
-   * Fails if a value breaks its parameter's rule, if the template has no such parameter, and if a function has no
-   * built code.
+   * Throws if a value violates its parameter's constraints, if the template has no such parameter, or if a function has
+   * no built code.
    */
   constructor(scope: Construct, id: string, { template, ...parameters }: PushgateProps) {
     super(scope, id);
     this.template = new CfnInclude(this, 'Template', {
       templateFile: template,
       parameters: parameterValues(template, parameters),
-      // A canary names alarms, which name the function: the SAM transform makes resources of both that are no circle.
+      // Canary deployments reference alarms, which reference the functions; the SAM transform resolves the cycle.
       allowCyclicalReferences: true,
     });
     Validations.of(Stack.of(this)).acknowledge(...ACKNOWLEDGED);
@@ -92,8 +92,8 @@ export class Pushgate extends Construct {
     this.subscriptionsTable = this.table('SubscriptionsTable');
     this.pushesTable = this.table('PushesTable');
     this.pushQueue = this.queue('PushQueue');
-    this.pushDeadLetters = this.queue('PushDeadLetters');
-    this.alarms = Topic.fromTopicArn(this, 'Alarms', this.ref('Alarms'));
+    this.pushDeadLetterQueue = this.queue('PushDeadLetterQueue');
+    this.alarmTopic = Topic.fromTopicArn(this, 'AlarmTopic', this.ref('AlarmTopic'));
   }
 
   private addCode(buildFolder: string): void {
@@ -110,8 +110,8 @@ export class Pushgate extends Construct {
   }
 
   /**
-   * The output's value; in another stack of the app, by an export that is made when it is asked for. CDK's own
-   * references do not reach into the `Fn::Sub` of an included output.
+   * The output's value. In another stack of the app it is an import, and the export is created on first use: CDK's own
+   * cross-stack references do not work for the `Fn::Sub` of an included output.
    */
   private output(logicalId: string): string {
     const output = this.template.getOutput(logicalId);

@@ -1,7 +1,7 @@
-/** The comparison finds what it is for: each kind of difference, at its place, and nothing where there is none. */
+/** The comparison of templates detects every kind of difference at its path, and reports none where there is none. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asText, differences, table, withoutCdk } from './comparison';
+import { asText, differences, resourceCounts, withoutCdk } from './comparison';
 import { effective } from './effective';
 import type { Json, Template } from './sam';
 
@@ -25,9 +25,9 @@ const resource = ({ Resources }: Template, logicalId: string) => Resources[logic
 const setDelays = (Delays: Json) => (template: Template) =>
   (resource(template, 'Queue').Properties = { ...QUEUE, Delays });
 
-const changes: Record<string, [place: string, change: (template: Template) => unknown]> = {
+const changes: Record<string, [path: string, change: (template: Template) => unknown]> = {
   'a resource that is missing': ['/Resources/Queue', ({ Resources }) => delete Resources['Queue']],
-  'a resource too many': ['/Resources/More', ({ Resources }) => (Resources['More'] = { Type: 'AWS::SQS::Queue' })],
+  'an additional resource': ['/Resources/More', ({ Resources }) => (Resources['More'] = { Type: 'AWS::SQS::Queue' })],
   'another type': ['/Resources/Log/Type', (template) => (resource(template, 'Log').Type = 'AWS::SNS::Topic')],
   'another value': ['/Resources/Queue/Properties/Delays/1', setDelays([1, 3])],
   'a shorter list': ['/Resources/Queue/Properties/Delays/1', setDelays([1])],
@@ -41,40 +41,40 @@ const changes: Record<string, [place: string, change: (template: Template) => un
   'a rule that CDK does not add': ['/Rules', (template) => (template.Rules = { Mine: {} })],
 };
 
-for (const [name, [place, change]] of Object.entries(changes)) {
-  test(`${name} is found`, () => {
+for (const [name, [path, change]] of Object.entries(changes)) {
+  test(`${name} is detected`, () => {
     const changed = structuredClone(TEMPLATE);
     change(changed);
     for (const found of [differences(TEMPLATE, withoutCdk(changed)), differences(withoutCdk(changed), TEMPLATE)]) {
       assert.equal(found.length, 1);
-      assert.ok(found[0]?.startsWith(`${place}: `), found[0]);
+      assert.ok(found[0]?.startsWith(`${path}: `), found[0]);
     }
   });
 }
 
-test('what is equal does not differ, whatever the order of its fields', () => {
-  const turned = Object.fromEntries(Object.entries(TEMPLATE).reverse());
-  assert.deepEqual(differences(TEMPLATE, turned), []);
+test('the order of fields makes no difference', () => {
+  const reversed = Object.fromEntries(Object.entries(TEMPLATE).reverse());
+  assert.deepEqual(differences(TEMPLATE, reversed), []);
 });
 
-test('what CDK adds to any stack is left out', () => {
-  const synthesised = structuredClone(TEMPLATE);
-  synthesised.Resources['CDKMetadata'] = { Type: 'AWS::CDK::Metadata' };
-  synthesised.Parameters!['BootstrapVersion'] = { Type: 'String' };
-  synthesised.Rules = { CheckBootstrapVersion: {} };
-  assert.deepEqual(differences(withoutCdk(synthesised), TEMPLATE), []);
+test('additions that CDK makes to every stack are ignored', () => {
+  const synthesized = structuredClone(TEMPLATE);
+  synthesized.Resources['CDKMetadata'] = { Type: 'AWS::CDK::Metadata' };
+  synthesized.Parameters!['BootstrapVersion'] = { Type: 'String' };
+  synthesized.Rules = { CheckBootstrapVersion: {} };
+  assert.deepEqual(differences(withoutCdk(synthesized), TEMPLATE), []);
 });
 
-test('types are counted on both sides', () => {
+test('resources are counted by type on both sides', () => {
   const other: Template = { Resources: { A: { Type: 'AWS::SQS::Queue' }, B: { Type: 'AWS::SQS::Queue' } } };
-  assert.deepEqual(table(TEMPLATE, other), [
+  assert.deepEqual(resourceCounts(TEMPLATE, other), [
     ['AWS::Logs::LogGroup', 1, 0],
     ['AWS::SQS::Queue', 1, 2],
     ['AWS::WAFv2::WebACL', 1, 0],
   ]);
 });
 
-test('numbers and truth values are text where that is asked for', () => {
+test('asText converts numbers and booleans to strings', () => {
   const numbers = { Resources: { A: { Type: 'T', Properties: { a: 1, b: [true, null] } } } };
   assert.deepEqual(asText(numbers).Resources['A']?.Properties, { a: '1', b: ['true', null] });
 });
@@ -84,7 +84,7 @@ test('a condition decides whether a resource is deployed', () => {
   assert.deepEqual(Object.keys(effective(TEMPLATE, { Firewall: 'true' }).Resources), ['Log', 'Queue', 'Firewall']);
 });
 
-test('parameters are written in where they are named', () => {
+test('parameter values replace references', () => {
   const { Resources } = effective(TEMPLATE, { Days: '7' });
   assert.deepEqual(Resources['Log']?.Properties, { RetentionInDays: '7' });
   assert.deepEqual(Resources['Queue']?.Properties?.['Name'], { 'Fn::Sub': 'false/${Log}' });
@@ -111,8 +111,8 @@ for (const [value, expected] of values) {
   });
 }
 
-test('a parameter without a value, and a condition that is not decided, are refused', () => {
+test('a parameter without a value and an undecidable condition throw', () => {
   assert.throws(() => effective({ Parameters: { A: { Type: 'String' } }, Resources: {} }), /A has no value/);
-  const undecided = { ...TEMPLATE, Conditions: { On: { 'Fn::Equals': [{ Ref: 'AWS::Region' }, 'x'] } } };
-  assert.throws(() => effective(undecided), /do not decide/);
+  const undecidable = { ...TEMPLATE, Conditions: { On: { 'Fn::Equals': [{ Ref: 'AWS::Region' }, 'x'] } } };
+  assert.throws(() => effective(undecidable), /cannot be evaluated/);
 });

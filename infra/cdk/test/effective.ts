@@ -1,13 +1,13 @@
-/** What of a template is deployed under given parameters: values for parameters, and no conditions any more. */
+/** The template that is effectively deployed with given parameters: references and conditions are resolved. */
 import type { Json, Template } from './sam';
 
-/** Stands for what `AWS::NoValue` removes. */
+/** Marker for values that `AWS::NoValue` removes. */
 const NOTHING = Symbol('AWS::NoValue');
 type Value = Json | typeof NOTHING;
 
 /**
- * The template with `parameters`, and defaults for the others, written in. Fails on a parameter that has no value, and
- * on a condition that parameters do not decide.
+ * The template with `parameters`, or defaults, in place of references. Throws if a parameter has no value, or if a
+ * condition depends on more than parameters.
  */
 export function effective(template: Template, parameters: Record<string, string> = {}): Template {
   const { Parameters, Conditions, ...rest } = structuredClone(template);
@@ -37,13 +37,13 @@ class Evaluation {
   of(part: Json): Value {
     if (Array.isArray(part)) return part.map((item) => this.of(item)).filter((item) => item !== NOTHING);
     if (part === null || typeof part !== 'object') return part;
-    const [intrinsic, argument] = only(part);
+    const [intrinsic, argument] = onlyField(part);
     switch (intrinsic) {
       case 'Ref':
         if (argument === 'AWS::NoValue') return NOTHING;
         return this.values.get(argument as string) ?? part;
       case 'Fn::Sub':
-        return this.substituted(argument as Json);
+        return this.substitute(argument as Json);
       case 'Fn::If': {
         const [Condition, then, otherwise] = argument as [string, Json, Json];
         return this.of(this.holds({ Condition }) ? then : otherwise);
@@ -54,7 +54,7 @@ class Evaluation {
   }
 
   holds(condition: Json): boolean {
-    const [intrinsic, argument] = only(condition as { [key: string]: Json });
+    const [intrinsic, argument] = onlyField(condition as { [key: string]: Json });
     switch (intrinsic) {
       case 'Condition': {
         const named = this.conditions[argument as string];
@@ -73,10 +73,10 @@ class Evaluation {
         return String(left) === String(right);
       }
     }
-    throw new Error(`parameters do not decide ${JSON.stringify(condition)}`);
+    throw new Error(`cannot be evaluated: ${JSON.stringify(condition)}`);
   }
 
-  private substituted(argument: Json): Json {
+  private substitute(argument: Json): Json {
     type Sub = [text: string, variables: { [name: string]: Json }];
     const [text, variables] = (Array.isArray(argument) ? argument : [argument, {}]) as Sub;
     const known = text.replace(/\$\{([^!}]+)\}/g, (whole, name) =>
@@ -87,8 +87,8 @@ class Evaluation {
   }
 }
 
-/** The one field of an object, by name and value, if it has just one. */
-function only(part: { [key: string]: Json }): [string, Json] | [undefined, undefined] {
+/** The name and value of the only field of an object, if it has exactly one. */
+function onlyField(part: { [key: string]: Json }): [string, Json] | [undefined, undefined] {
   const [first, ...others] = Object.entries(part);
   return first !== undefined && others.length === 0 ? first : [undefined, undefined];
 }

@@ -1,7 +1,7 @@
-"""Reads a SAM template, and applies to one what CloudFormation applies: the translator that AWS publishes.
+"""Reads SAM templates, and translates them with the translator that AWS publishes.
 
     sam.py read FILE      the template as JSON
-    sam.py translate      of {"template": …, "parameters": {…}} from standard input, plain CloudFormation as JSON
+    sam.py translate      {"template": …, "parameters": {…}} from standard input as plain CloudFormation (JSON)
 """
 
 import json
@@ -20,9 +20,9 @@ def read(path):
 
 
 def translate(template, parameters):
-    # It warns of switches of its own that nobody outside AWS can set.
+    # The translator warns about feature toggles that only exist inside AWS.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
-    # It wants to know a region, and asks nothing of it.
+    # The translator requires a region but makes no calls.
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     return Translator(managed_policy_map={}, sam_parser=Parser()).translate(template, parameters)
 

@@ -1,4 +1,4 @@
-/** SAM templates as values: read, translated by AWS's own translator, and laid out as `sam build` lays them out. */
+/** SAM templates: read, translated with AWS's own translator, and written as `sam build` writes them. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export function functions(template: Template): [string, Resource][] {
   return Object.entries(template.Resources).filter(([, { Type }]) => Type === 'AWS::Serverless::Function');
 }
 
-/** Writes the template with a folder of code for each function, which holds only the function's name. */
+/** Writes the template with a code folder for each function; its bootstrap file contains only the function's name. */
 export function stubBuild(source: Template, folder: string): string {
   const built = structuredClone(source);
   for (const [name, resource] of functions(built)) {

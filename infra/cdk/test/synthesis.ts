@@ -1,4 +1,4 @@
-/** `cdk synth`, run as a user runs it: the CLI, this package's app, and properties in cdk.json. */
+/** Runs `cdk synth` as a user does: the CLI, this package's app, and properties in cdk.json. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,10 +7,10 @@ import type { PushgateParameters } from '../lib/pushgate';
 import { PACKAGE, type Template } from './sam';
 
 export interface Synthesis {
-  /** Removed by whoever asked for the synthesis. */
+  /** The output folder; the caller removes it. */
   readonly folder: string;
   readonly template: Template;
-  /** What CDK's validation of the template finds. */
+  /** The findings of CDK's validation. */
   readonly findings: readonly string[];
   /** The folder of the asset that is uploaded under this key. */
   asset(key: string): string | undefined;
@@ -25,7 +25,7 @@ interface Report {
   readonly violations: readonly { readonly ruleName: string; readonly description: string }[];
 }
 
-export function synthesise(template: string, parameters: PushgateParameters = {}): Synthesis {
+export function synthesize(template: string, parameters: PushgateParameters = {}): Synthesis {
   const folder = mkdtempSync(join(tmpdir(), 'pushgate-cdk-synth-'));
   const settings = JSON.parse(readFileSync(join(PACKAGE, 'cdk.json'), 'utf8'));
   settings.app = `"${process.execPath}" "${join(PACKAGE, 'dist/bin/pushgate.js')}"`;
@@ -36,7 +36,7 @@ export function synthesise(template: string, parameters: PushgateParameters = {}
   execFileSync(join(PACKAGE, 'node_modules/.bin/cdk'), ['synth', '--quiet', '--no-notices', '--output', 'out'], {
     cwd: folder,
     stdio: 'pipe',
-    // No account, no region, no profile: none is asked for.
+    // Without account, region and profile: the synthesis needs none.
     env: { PATH, HOME: folder, CDK_DISABLE_CLI_TELEMETRY: 'true' },
   });
 

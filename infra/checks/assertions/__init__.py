@@ -1,5 +1,7 @@
-"""What must hold for every stack that this template makes, by subject."""
+"""The assertions about every stack that the template can create, by subject."""
 
-from . import api, answers, functions, grants, manual, operations, options, people, storage
+from . import api, functions, gateway_responses, grants, operations, parameters, runbook, sign_in, storage
 
-__all__ = ["answers", "api", "functions", "grants", "manual", "operations", "options", "people", "storage"]
+__all__ = [
+    "api", "functions", "gateway_responses", "grants", "operations", "parameters", "runbook", "sign_in", "storage",
+]

@@ -1,4 +1,4 @@
-"""What the gateway says by itself, and what it writes down."""
+"""The responses that API Gateway writes itself, and its access log."""
 
 import json
 import re
@@ -27,11 +27,11 @@ STATUS = {
     "DEFAULT_5XX": 500,
 }
 
-# Values that we or the gateway made. A stranger writes paths, methods' names, headers, queries and bodies.
-OURS = re.compile(r"\$context\.(requestId|authorizer\.(code|title|detail|refused|allowed))(?![\w.])")
+# Context variables that the authorizer or API Gateway sets. All others may contain client input.
+TRUSTED = re.compile(r"\$context\.(requestId|authorizer\.(code|title|detail|refused|allowed))(?![\w.])")
 
-# What an access log may hold: no header, no query, no path as it was sent, no address.
-LOGGED = re.compile(
+# Context variables that the access log may contain: no header, no query, no raw path, no IP address.
+LOGGABLE = re.compile(
     r"\$context\.(requestId|extendedRequestId|httpMethod|resourcePath|status|responseLatency|integrationLatency"
     r"|authorizer\.(principalId|claims\.sub|latency|status|error)|error\.responseType)(?![\w.])"
 )
@@ -41,8 +41,8 @@ def header(response, name):
     return response["responseParameters"].get(f"gatewayresponse.header.{name}")
 
 
-def drop(kind, name):
-    """A mutant whose answer lacks a header."""
+def drop_header(kind, name):
+    """A mutant whose response lacks a header."""
     return lambda s: s.responses[kind]["responseParameters"].pop(f"gatewayresponse.header.{name}")
 
 
@@ -51,23 +51,23 @@ def template(response):
 
 
 @assertion(lambda s: s.responses.pop("WAF_FILTERED"))
-def every_refusal_of_the_gateway_has_words_of_ours(s):
+def every_gateway_response_is_customized(s):
     yield from STATUS.keys() ^ s.responses.keys()
 
 
 @assertion(lambda s: s.responses["AUTHORIZER_FAILURE"].update(statusCode="500"))
-def every_refusal_has_the_status_that_its_cause_deserves(s):
+def every_gateway_response_has_the_expected_status(s):
     for kind, it in s.responses.items():
         if str(it["statusCode"]) != str(STATUS.get(kind)):
             yield kind
 
 
-def say_another_status(s):
+def use_another_status(s):
     s.responses["THROTTLED"]["responseTemplates"]["application/json"] = template(s.responses["DEFAULT_4XX"])
 
 
-@assertion(say_another_status)
-def every_refusal_is_a_problem_with_its_own_status(s):
+@assertion(use_another_status)
+def every_gateway_response_is_a_problem_with_its_own_status(s):
     for kind, it in s.responses.items():
         problem = json.loads(template(it))
         members = {"type", "title", "status", "code", "detail", "request_id"}
@@ -76,38 +76,38 @@ def every_refusal_is_a_problem_with_its_own_status(s):
             yield kind
 
 
-@assertion(drop("THROTTLED", "Content-Type"))
-def every_refusal_says_that_it_is_a_problem(s):
+@assertion(drop_header("THROTTLED", "Content-Type"))
+def every_gateway_response_has_the_problem_media_type(s):
     for kind, it in s.responses.items():
-        one_form = list(it["responseTemplates"]) == ["application/json"]
-        if header(it, "Content-Type") != "'application/problem+json'" or not one_form:
+        json_only = list(it["responseTemplates"]) == ["application/json"]
+        if header(it, "Content-Type") != "'application/problem+json'" or not json_only:
             yield kind
 
 
-@assertion(drop("ACCESS_DENIED", "Access-Control-Allow-Origin"))
-def a_browser_may_read_every_refusal(s):
+@assertion(drop_header("ACCESS_DENIED", "Access-Control-Allow-Origin"))
+def every_gateway_response_has_CORS_headers(s):
     for kind, it in s.responses.items():
         exposed = header(it, "Access-Control-Expose-Headers") or ""
         if header(it, "Access-Control-Allow-Origin") != "'*'" or "Retry-After" not in exposed:
             yield kind
 
 
-@assertion(drop("DEFAULT_5XX", "Cache-Control"))
-def no_refusal_is_kept_by_anyone(s):
+@assertion(drop_header("DEFAULT_5XX", "Cache-Control"))
+def no_gateway_response_is_cached(s):
     for kind, it in s.responses.items():
         if header(it, "Cache-Control") != "'no-store'":
             yield kind
 
 
-@assertion(drop("UNAUTHORIZED", "WWW-Authenticate"))
-def a_401_says_how_to_authenticate(s):
+@assertion(drop_header("UNAUTHORIZED", "WWW-Authenticate"))
+def a_401_has_a_WWW_Authenticate_header(s):
     for kind, it in s.responses.items():
         if str(it["statusCode"]) == "401" and header(it, "WWW-Authenticate") != "'Bearer'":
             yield kind
 
 
-@assertion(drop("AUTHORIZER_FAILURE", "Retry-After"))
-def who_may_try_again_is_told_when(s):
+@assertion(drop_header("AUTHORIZER_FAILURE", "Retry-After"))
+def a_retryable_response_has_a_Retry_After_header(s):
     for kind, it in s.responses.items():
         if str(it["statusCode"]) in ("429", "503") and not header(it, "Retry-After"):
             yield kind
@@ -118,29 +118,29 @@ def echo_the_path(s):
 
 
 @assertion(echo_the_path)
-def no_refusal_repeats_what_a_stranger_wrote(s):
+def no_gateway_response_echoes_client_input(s):
     for kind, it in s.responses.items():
-        if "$" in OURS.sub("", template(it)):
+        if "$" in TRUSTED.sub("", template(it)):
             yield kind
 
 
-def log_the_address(s):
+def log_the_ip_address(s):
     setting = s["Apiv1Stage"]["AccessLogSetting"]
     setting["Format"] = setting["Format"].replace("$context.status", "$context.identity.sourceIp")
 
 
-@assertion(log_the_address, variants=("on",))
-def the_access_log_holds_no_header_query_or_address(s):
-    if "$" in LOGGED.sub("", s["Apiv1Stage"]["AccessLogSetting"]["Format"]):
+@assertion(log_the_ip_address, variants=("on",))
+def the_access_log_contains_no_header_query_or_ip_address(s):
+    if "$" in LOGGABLE.sub("", s["Apiv1Stage"]["AccessLogSetting"]["Format"]):
         yield s["Apiv1Stage"]["AccessLogSetting"]["Format"]
 
 
-def log_in_words(s):
+def log_plain_text(s):
     s["Apiv1Stage"]["AccessLogSetting"]["Format"] = "$context.requestId $context.status"
 
 
-@assertion(log_in_words, variants=("on",))
-def the_access_log_is_JSON_and_names_the_request(s):
+@assertion(log_plain_text, variants=("on",))
+def the_access_log_is_JSON_with_the_request_id(s):
     try:
         line = json.loads(s["Apiv1Stage"]["AccessLogSetting"]["Format"])
     except ValueError:
