@@ -12,7 +12,7 @@ from users import new_password
 # The headings of docs/operations.md.
 DEPLOY = "Deploy"
 FIRST_ADMIN = "The first admin"
-USERS = "How a person joins an account, and leaves"
+USERS = "Add and remove users"
 UPGRADE = "Upgrade"
 ROLL_BACK = "Roll back"
 RESTORE = "Restore from a backup"
@@ -191,19 +191,19 @@ def new_browser(address: str) -> dict:
 def trigger_an_alarm(operator: Operator) -> None:
     operator.runbook.run(ALARMS, 1)
     alarms = operator.stack.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
-    expected = operator.stack.resources("AWS::CloudWatch::Alarm")["DeadLetters"]
+    expected = operator.stack.resources("AWS::CloudWatch::Alarm")["DeadLetterQueueNotEmpty"]
     expect("the alarm in the state ALARM", [alarm["AlarmName"] for alarm in alarms], [expected])
 
 
 def read_dead_letters(operator: Operator) -> None:
     message = json.dumps({"account": "acme", "push": "01K8ZZZZZZZZZZZZZZZZZZZZZZ", "page": 0, "after": None, "attempt": 0})
-    operator.stack.client("sqs").send_message(QueueUrl=operator.stack.outputs["PushDeadLettersUrl"], MessageBody=message)
+    operator.stack.client("sqs").send_message(QueueUrl=operator.stack.outputs["PushDeadLetterQueueUrl"], MessageBody=message)
     expect("the message in the dead-letter queue", operator.runbook.run(DEAD_LETTERS, 1).strip(), message)
     operator.runbook.fails(DEAD_LETTERS, 2, "The action StartMessageMoveTask is not valid")
 
 
 def delete_the_stack(operator: Operator) -> None:
-    """The stack was deployed without `Protect`: no table remains."""
+    """The stack was deployed without `RetainData`: no table remains."""
     tables = set(operator.stack.resources("AWS::DynamoDB::Table").values())
     operator.runbook.run(DELETE, 1)
     remaining = tables & set(operator.stack.client("dynamodb").list_tables()["TableNames"])

@@ -67,7 +67,7 @@ def deploy(emulator: MiniStack, name: str, parameters: dict[str, str]) -> Stack:
 
 def push_hosts_with(addresses: list[str]) -> str:
     """The template's push hosts and these addresses of this machine."""
-    known = yaml_parse(TEMPLATE.read_text())["Parameters"]["PushHosts"]["Default"]
+    known = yaml_parse(TEMPLATE.read_text())["Parameters"]["AllowedPushHosts"]["Default"]
     return ",".join([known, *(f"http://{address}" for address in addresses)])
 
 

@@ -10,8 +10,8 @@ use tests::{App, LocalApp, Response};
 
 fn routes(local: &LocalApp) -> BTreeSet<(String, Security)> {
     let security = |authorizer: Option<&str>| match authorizer {
-        Some("People") => Security::User,
-        Some("Keys") => Security::Key,
+        Some("UserPoolAuthorizer") => Security::User,
+        Some("ApiKeyAuthorizer") => Security::Key,
         None => Security::Public,
         Some(other) => panic!("unknown authorizer {other}"),
     };

@@ -1,6 +1,6 @@
-//! What each code of a refusal means, and what whoever meets it can do.
+//! The texts of the problem pages: what each code means, and what the client can do about it.
 
-/// A code, explained.
+/// The page of one code.
 pub(crate) struct ProblemPage {
     pub(crate) code: &'static str,
     pub(crate) status: u16,
@@ -19,206 +19,211 @@ const fn row(
     ProblemPage { code, status, title, meaning, remedy }
 }
 
-/// Every code that the API answers with, by status.
+/// Every code of the API, ordered by status.
 pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         400,
         "invalid_body",
         "The body is not valid",
-        "One or more fields of the JSON body are missing, unknown or wrong. Nothing was done.",
-        "Read errors: it names every mistake with its place (a JSON Pointer), not only the first.",
+        "One or more fields of the JSON body are missing, unknown or invalid. Nothing was changed.",
+        "Read errors. It lists every field error with its location, a JSON Pointer.",
     ),
     row(
         400,
         "invalid_parameter",
         "A parameter is not valid",
-        "A part of the path, a parameter of the query or a header is wrong. Nothing was done.",
-        "The detail says which one, and what it takes.",
+        "A path parameter, a query parameter or a header is invalid. Nothing was changed.",
+        "Read detail. It names the parameter and its valid values.",
     ),
     row(
         400,
         "bad_request",
         "Bad request",
-        "The gateway could not understand the request, and nothing behind it saw it.",
+        "The gateway could not parse the request. No function was called.",
         "Check the request line, the headers and their encoding.",
     ),
     row(
         401,
         "unauthenticated",
         "Not authenticated",
-        "There is no key, or it is not a key, is unknown, was deleted, or its rotation's overlap is over; or the sign-in has \
-         ended. All of these get the same answer, so that nobody can probe for keys.",
-        "Send the key as Authorization: Bearer or as x-api-key, not two different ones. If it was rotated or deleted, ask \
-         an admin for the new one. People sign in again.",
+        "The request has no valid credentials: the key is missing, malformed, unknown, deleted or was replaced by a \
+         rotation whose overlap has ended, or the sign-in has expired. All of these get the same response, so that \
+         keys cannot be probed.",
+        "Send the key as Authorization: Bearer or as x-api-key. If you send both, they must be equal. If the key was \
+         rotated or deleted, ask an admin for a new one. If you are a user, sign in again.",
     ),
     row(
         403,
         "no_account",
         "No account",
-        "You are signed in, and belong to no account.",
-        "Ask whoever runs this deployment to add you to your account.",
+        "You are signed in, but your user belongs to no account.",
+        "Ask the operator of this deployment to add you to an account.",
     ),
     row(
         403,
         "admin_required",
         "Only for admins",
-        "You are a member of the account; this is for its admins.",
-        "Ask one of them.",
+        "You are a member of the account. Only its admins can do this.",
+        "Ask an admin of your account.",
     ),
     row(
         403,
         "key_inactive",
         "The key is inactive",
-        "An admin switched the key off. Its scope and usage are kept.",
-        "An admin can switch it on again; it works from the next request on.",
+        "An admin deactivated the key. Its scope and usage are kept.",
+        "Ask an admin to activate it. It works again from the next request.",
     ),
     row(
         403,
         "key_expired",
         "The key has expired",
-        "The key's expires_at is over.",
-        "An admin can set a later one, or none.",
+        "The key's expires_at has passed.",
+        "Ask an admin to set a later expires_at, or to remove it.",
     ),
     row(
         403,
         "permission_denied",
         "Permission missing",
-        "The key has not the permission that this route needs. The detail names it.",
-        "An admin can add the permission, or use a key that has it. A key that may only add subscriptions never sends.",
+        "The key does not have the permission that this route requires. The detail names it.",
+        "Use a key with this permission, or ask an admin to add it.",
     ),
     row(
         403,
         "scope_violation",
         "Channel outside the key's scope",
-        "The key was asked to reach a channel that is not assigned to it, or that does not exist: it cannot tell which. \
-         refused names what it may not reach, allowed what it may.",
-        "Leave the channel out, or let an admin assign it to the key.",
+        "The request names channels that are not assigned to the key. They may not exist: the response does not tell. \
+         refused lists those channels, and allowed lists the key's channels.",
+        "Remove the channels from the request, or ask an admin to assign them to the key.",
     ),
     row(
         403,
         "empty_scope",
         "The key reaches nobody",
-        "The key is scoped to channels and has none. An empty list never means everyone.",
-        "An admin can assign channels to the key.",
+        "The key's scope is limited to channels, and it has no channel. An empty list never means everyone.",
+        "Ask an admin to assign channels to the key.",
     ),
     row(
         403,
         "blocked",
         "Blocked",
-        "The web application firewall refused the request, most often because too many came from one address.",
-        "Wait some minutes and send less often.",
+        "The web application firewall blocked the request. The usual reason is too many requests from one address.",
+        "Wait a few minutes and send fewer requests.",
     ),
     row(
         404,
         "not_found",
         "Not found",
-        "There is no such thing in your account, or nothing at this path for this method. What another account has is not \
-         found either.",
-        "Check the id and the path.",
+        "Your account has no such resource, or no route matches this path and method. Resources of other accounts are \
+         not found either.",
+        "Check the id, the path and the method.",
     ),
     row(
         409,
         "channel_exists",
         "The channel exists",
-        "The account has a channel of this slug already.",
-        "Use that one, or choose another slug.",
+        "Your account already has a channel with this slug.",
+        "Use the existing channel, or choose another slug.",
     ),
     row(
         409,
         "channel_in_use",
         "The channel is in use",
-        "Keys name the channel in their scopes, so it cannot be deleted.",
-        "Take it out of those keys' scopes first.",
+        "The channel is assigned to one or more keys, so it cannot be deleted.",
+        "Remove the channel from those keys first.",
     ),
     row(
         409,
         "edit_conflict",
         "Changed at the same time",
-        "Others are changing the same thing, again and again. Nothing was done.",
-        "Try again.",
+        "Other requests keep changing the same resource. This request was given up after several attempts.",
+        "Read the resource again, then retry.",
     ),
     row(
         409,
         "idempotency_in_flight",
         "The same send is in flight",
-        "A send with this Idempotency-Key is not answered yet.",
-        "Wait as long as Retry-After says and send the same again: it answers the first one's push.",
+        "An earlier request with this Idempotency-Key is still in progress.",
+        "Wait for the number of seconds in Retry-After, then repeat the request. You get the response of the first \
+         one.",
     ),
     row(
         412,
         "precondition_failed",
         "Changed since it was read",
-        "The key is not what If-Match names: somebody has changed it meanwhile. Nothing was done.",
-        "Read the key again, and decide again.",
+        "The key was changed since you read it: its ETag does not match If-Match.",
+        "Read the key again, then decide whether to repeat the change.",
     ),
     row(
         413,
         "push_too_large",
         "The push is too large",
-        "Its id and content have more than the 3,993 bytes that one encrypted push carries.",
-        "Shorten it: the dry run and the explanation answer the size in bytes.",
+        "The push's id and content are larger than 3,993 bytes, the maximum for one encrypted push.",
+        "Shorten the content. A dry run returns the size in bytes.",
     ),
     row(
         413,
         "request_too_large",
         "Request too large",
-        "The headers or the body are larger than the gateway takes.",
-        "Send less.",
+        "The headers or the body are larger than the gateway accepts.",
+        "Send a smaller request.",
     ),
     row(
         422,
         "unknown_channel",
         "Unknown channel",
-        "The account has no channel of this slug. Only a key that reaches everyone, or an admin, is told so.",
-        "Make the channel, or correct the slug.",
+        "Your account has no channel with this slug. Only admins, and keys that reach every recipient, get this \
+         response.",
+        "Create the channel, or correct the slug.",
     ),
     row(
         422,
         "too_many_channels",
         "Too many channels",
-        "The subscription would be in more channels than one can be in.",
-        "Take it out of some.",
+        "The subscription would be in more channels than the maximum.",
+        "Remove the subscription from some channels first.",
     ),
     row(
         422,
         "idempotency_mismatch",
         "Another send of the same name",
-        "This Idempotency-Key was used within 24 hours for another body, or when the key reached others than now.",
-        "Give each send a name of its own.",
+        "This Idempotency-Key was used in the last 24 hours with a different body, or while the key's scope gave it a \
+         different audience.",
+        "Use a new Idempotency-Key for every send.",
     ),
     row(
         429,
         "rate_limited",
         "Over the key's limit",
-        "The key was used as often as it may be in this minute or on this UTC day. The request is not counted.",
-        "Wait as long as Retry-After says. RateLimit tells what is left; an admin can change the limits.",
+        "The key's limit for this minute or this UTC day is reached. This request is not counted.",
+        "Wait for the number of seconds in Retry-After. The RateLimit header shows what is left. An admin can change \
+         the limits.",
     ),
     row(
         429,
         "throttled",
         "Too many requests",
-        "More requests came at once than the gateway takes for all together.",
-        "Wait as long as Retry-After says, and send again.",
+        "The gateway received more requests than it accepts at the same time.",
+        "Wait for the number of seconds in Retry-After, then retry.",
     ),
     row(
         500,
         "internal",
         "Internal error",
-        "The fault is on our side. The log has the cause, under the request_id.",
-        "Tell whoever runs this deployment the request_id.",
+        "An error on the server. The log has its cause under this request_id.",
+        "Give the request_id to the operator of this deployment.",
     ),
     row(
         503,
         "unavailable",
         "Temporarily unavailable",
-        "A part that is needed did not answer in time. No request is let through unjudged.",
-        "Wait as long as Retry-After says and send again; a send with an Idempotency-Key is not sent twice.",
+        "A service that the request needs did not respond in time. No request is allowed without a decision.",
+        "Wait for the number of seconds in Retry-After, then retry. A send with an Idempotency-Key is not sent twice.",
     ),
     row(
         504,
         "timeout",
         "The gateway timed out",
-        "The request may still have been carried out.",
-        "Look whether it was. A send with an Idempotency-Key can be repeated safely.",
+        "The gateway stopped waiting for the response. The request may still have been processed.",
+        "Check whether it was processed. A send with an Idempotency-Key can be retried safely.",
     ),
 ];

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::fault_proxy::{Fault, FaultProxy, RecordedCall};
 
 /// The queue for the messages: only this program receives from it.
-const QUEUE: &str = "PushDeadLetters";
+const QUEUE: &str = "PushDeadLetterQueue";
 
 /// Write units and read units.
 type Units = (f64, f64);
