@@ -23,6 +23,8 @@ DEAD_LETTERS = "Dead letters"
 DELETE = "Delete a deployment"
 
 NOT_RUN = {
+    ("Run one function on your machine", 1): "needs a profile of an AWS account, and runs until it is stopped",
+    ("Run one function on your machine", 2): "needs the function that the block before starts",
     (DEPLOY, 1): "is interactive; the stack is deployed by the same command without prompts",
     (UPGRADE, 1): "fetches a release and builds it",
     (ROLL_BACK, 1): "fetches a release and builds it",

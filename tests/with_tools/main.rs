@@ -1,5 +1,7 @@
-//! Tests that need tools which cargo does not install. `./check` installs the tools into `.tools/` and runs this
-//! target; plain `cargo test` skips it.
+//! Tests that need tools which cargo does not install. `./check` installs the tools and runs this target; plain `cargo test`
+//! skips it.
 
+mod browser;
 mod cargo_lambda_watch;
+mod examples;
 mod rotate_vapid;
