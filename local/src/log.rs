@@ -16,11 +16,11 @@ use crate::gateway::ACCESS_LOG_TARGET;
 
 /// The format of log lines.
 #[derive(Clone, Default)]
-pub struct LogFormat(log::Lines);
+pub struct LogFormat(log::JsonFormat);
 
 /// Starts this process's log, on standard error.
 pub fn start(config: &Config) {
-    let format = LogFormat(log::Lines::new(config));
+    let format = LogFormat(log::JsonFormat::new(config));
     tracing_subscriber::registry().with(log::layer(std::io::stderr, format, log::level(config))).init();
 }
 

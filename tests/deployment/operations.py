@@ -11,25 +11,26 @@ from users import new_password
 
 # The headings of docs/operations.md.
 DEPLOY = "Deploy"
-FIRST_ADMIN = "The first admin"
+FIRST_ADMIN = "Create the first admin"
 USERS = "Add and remove users"
 UPGRADE = "Upgrade"
 ROLL_BACK = "Roll back"
 RESTORE = "Restore from a backup"
 ROTATE = "Rotate the VAPID secret"
-TRACE = "Follow a request"
+TRACE = "Trace a request"
 ALARMS = "Alarms"
-DEAD_LETTERS = "Dead letters"
+DEAD_LETTERS = "Dead-letter queue"
+ONE_FUNCTION = "Run one function on your machine"
 DELETE = "Delete a deployment"
 
 NOT_RUN = {
-    ("Run one function on your machine", 1): "needs a profile of an AWS account, and runs until it is stopped",
-    ("Run one function on your machine", 2): "needs the function that the block before starts",
     (DEPLOY, 1): "is interactive; the stack is deployed by the same command without prompts",
     (UPGRADE, 1): "fetches a release and builds it",
     (ROLL_BACK, 1): "fetches a release and builds it",
     (ROLL_BACK, 2): "needs an update whose rollback has failed",
     (RESTORE, 5): "MiniStack keeps no backup of a deleted table",
+    (ONE_FUNCTION, 1): "needs a profile of an AWS account, and runs until it is stopped",
+    (ONE_FUNCTION, 2): "needs the function that the block before starts",
 }
 UNSUPPORTED = {(DEAD_LETTERS, 2): "MiniStack has no StartMessageMoveTask; the block was run and failed for that"}
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 
 use crate::app::App;
 use crate::push_service::Browser;

@@ -8,16 +8,16 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use dynoxide::Database;
-use shared::account::{Account, Author};
 use shared::config::Config;
-use shared::history::{Action, Event};
-use shared::key::{Key, KeyId, KeyName, Limits, Status, Usage};
-use shared::permission::{Permission, Permissions};
-use shared::random;
-use shared::scope::Scope;
-use shared::secret::Secret;
-use shared::store::{Edited, Store};
-use shared::time::Timestamp;
+use shared::domain::account::{Account, Actor};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
+use shared::domain::key::{Key, KeyName};
+use shared::domain::permission::{Permission, Permissions};
+use shared::domain::scope::Scope;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::store::{EditOutcome, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -83,7 +83,7 @@ impl EmbeddedDynamoDb {
     }
 
     /// A store that reaches the tables at this URL: a fault proxy's, or the database's own.
-    pub fn store(url: &str) -> Store {
+    pub async fn store(url: &str) -> Store {
         let variables = [
             ("KEYS_TABLE", KEYS),
             ("CHANNELS_TABLE", CHANNELS),
@@ -94,37 +94,21 @@ impl EmbeddedDynamoDb {
             ("AWS_ENDPOINT_URL_DYNAMODB", url),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Store::connect(&Config::new(HashMap::from(variables))).expect("a complete environment")
+        Store::connect(&Config::new(HashMap::from(variables))).await.expect("a complete environment")
     }
 
     /// Adds an active key that may send to everyone; `change` can change it first. Returns the key and its secret.
     pub async fn add_key(&self, store: &Store, change: impl FnOnce(&mut Key)) -> (Key, Secret) {
         let now = Timestamp::now();
         let account = Account::try_from("acme".to_owned()).expect("an account");
-        let id = KeyId::generate(now);
-        let secret = Secret::generate(&account, &id);
-        let mut key = Key {
-            account,
-            id,
-            name: KeyName::stored("Webshop integrations".to_owned()),
-            hash: secret.hash(),
-            hint: secret.hint(),
-            permissions: Permissions::from([Permission::Send]),
-            scope: Scope::All,
-            status: Status::Active,
-            expires_at: None,
-            limits: Limits::default(),
-            created_at: now,
-            created_by: Author { id: "0b1f5a7c-3d52-4c8e-9a41-6f2d8e7b9c10".to_owned(), name: "Ada Admin".to_owned() },
-            updated_at: now,
-            last_used_at: None,
-            usage: Usage::default(),
-            old_secret: None,
-            revision: random::base62(8),
-        };
+        let secret = Secret::generate(&account, &KeyId::generate(now));
+        let name = KeyName::from_stored("Webshop integrations".to_owned());
+        let permissions = Permissions::from([Permission::SendPush]);
+        let ada = Actor { id: "0b1f5a7c-3d52-4c8e-9a41-6f2d8e7b9c10".to_owned(), name: "Ada Admin".to_owned() };
+        let mut key = Key::new(&secret, name, permissions, Scope::All, ada, now);
         change(&mut key);
-        let event = Event::new(Action::Created, &key.created_by, None, Some(&key), now);
-        assert_eq!(store.add_key(&key, &event).await.expect("a response"), Edited::Done);
+        let event = AuditEvent::new(Action::Created, &key.created_by, None, Some(&key), now);
+        assert_eq!(store.add_key(&key, &event).await.expect("a response"), EditOutcome::Written);
         (key, secret)
     }
 

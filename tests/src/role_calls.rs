@@ -6,7 +6,7 @@ use std::path::Path;
 
 use local::Grant;
 use serde_json::{Value, json};
-use shared::random;
+use shared::domain::random;
 
 /// The folder where each app writes its calls to a file of its own.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/calls");

@@ -86,7 +86,7 @@ async fn next(State(state): State<Arc<Events>>) -> (HeaderMap, String) {
         state.done.notify_one();
         return std::future::pending().await;
     };
-    let deadline = shared::time::Timestamp::now().plus_seconds(60).millis().to_string();
+    let deadline = shared::domain::time::Timestamp::now().plus_seconds(60).millis().to_string();
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
         ("lambda-runtime-deadline-ms", &deadline),

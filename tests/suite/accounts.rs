@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::json;
-use shared::key::KeyId;
-use shared::time::Timestamp;
+use shared::domain::id::KeyId;
+use shared::domain::time::Timestamp;
 use tests::openapi::{Security, operations};
 use tests::{App, Browser, Key, Response};
 

@@ -2,10 +2,10 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use shared::account::Account;
-use shared::key::KeyId;
-use shared::secret::Secret;
-use shared::time::Timestamp;
+use shared::domain::account::Account;
+use shared::domain::id::KeyId;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
 use tests::{App, Key, Response};
 
 /// A well-formed secret, with a valid checksum, for a key of this account and id that has another secret.

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::channel::{ChannelId, Channels, Slug};
-use shared::key::{Ask, AskedReach, Key, Limits, Refusal, Status};
-use shared::permission::{Permission, Permissions};
-use shared::scope::Scope;
-use shared::secret::Secret;
+use shared::domain::access::{AccessRequest, Denial, RequestedTarget};
+use shared::domain::channel::{ChannelId, Channels, Slug};
+use shared::domain::key::{Key, Status};
+use shared::domain::limits::Limits;
+use shared::domain::permission::{Permission, Permissions};
+use shared::domain::scope::Scope;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
 use shared::store::{Store, Verdict};
-use shared::time::Timestamp;
 use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
 
 /// The secret that a request presents.
@@ -38,21 +40,21 @@ struct Case {
     ends_in: Option<i64>,
     scope: Scope,
     permission: Permission,
-    reach: AskedReach,
+    target: RequestedTarget,
     presents: Presents,
     uses: Option<(i64, u32)>,
 }
 
 fn cases() -> Vec<Case> {
     let none = Channels::new();
-    let ops = Channels::from([(slug("ops"), ChannelId::stored("1".to_owned()))]);
+    let ops = Channels::from([(slug("ops"), ChannelId::from_stored("1".to_owned()))]);
     let scopes = [Scope::All, Scope::Channels(ops), Scope::Channels(none)];
     let asked = [
-        (Permission::Send, AskedReach::InBody),
-        (Permission::Send, AskedReach::Channel(slug("ops"))),
-        (Permission::Send, AskedReach::Channel(slug("news"))),
-        (Permission::Send, AskedReach::Nobody),
-        (Permission::Subscribe, AskedReach::Nobody),
+        (Permission::SendPush, RequestedTarget::InBody),
+        (Permission::SendPush, RequestedTarget::Channel(slug("ops"))),
+        (Permission::SendPush, RequestedTarget::Channel(slug("news"))),
+        (Permission::SendPush, RequestedTarget::None),
+        (Permission::WriteSubscriptions, RequestedTarget::None),
     ];
     let mut cases = Vec::new();
     for presents in
@@ -61,9 +63,9 @@ fn cases() -> Vec<Case> {
         for ends_in in [None, Some(-1), Some(0), Some(1)] {
             for uses in USES {
                 for scope in &scopes {
-                    for (permission, reach) in asked.clone() {
+                    for (permission, target) in asked.clone() {
                         let status = if cases.len() % 7 == 0 { Status::Inactive } else { Status::Active };
-                        cases.push(Case { status, ends_in, scope: scope.clone(), permission, reach, presents, uses });
+                        cases.push(Case { status, ends_in, scope: scope.clone(), permission, target, presents, uses });
                     }
                 }
             }
@@ -77,7 +79,7 @@ async fn key(database: &EmbeddedDynamoDb, admin: &Store, case: &Case, now: Times
     let (key, current) = database
         .add_key(admin, |key| {
             key.status = case.status;
-            key.permissions = Permissions::from([Permission::Send]);
+            key.permissions = Permissions::from([Permission::SendPush]);
             key.scope = Scope::All;
             key.expires_at = case.ends_in.map(|millis| Timestamp::from_millis(now.millis() + millis));
             key.limits = Limits { per_minute: case.uses.map(|(_, limit)| limit), per_day: None };
@@ -107,33 +109,33 @@ async fn key(database: &EmbeddedDynamoDb, admin: &Store, case: &Case, now: Times
 #[tokio::test]
 async fn the_write_is_applied_exactly_when_the_evaluation_allows() {
     let database = EmbeddedDynamoDb::start().await;
-    let store = EmbeddedDynamoDb::store(database.url());
+    let store = EmbeddedDynamoDb::store(database.url()).await;
     let (mut allowed, mut denied) = (0, 0);
 
     for case in cases() {
         let now = Timestamp::now();
         let (key, secret) = key(&database, &store, &case, now).await;
-        let ask = Ask { permission: case.permission, reach: case.reach.clone() };
+        let request = AccessRequest { permission: case.permission, target: case.target.clone() };
         let before = store.key(&key.account, &key.id).await.expect("a response").expect("the key");
-        let evaluated = before.judge(&secret.hash(), &ask, now);
+        let evaluated = before.authorize(&secret.hash(), &request, now);
 
-        let verdict = store.authorize(&secret, &ask, now).await.expect("the write and the evaluation agree");
+        let verdict = store.authorize(&secret, &request, now).await.expect("the write and the evaluation agree");
 
         let case_text = format!(
-            "{:?} {:?} {:?} {:?} {ask:?} {:?}: {evaluated:?}, {verdict:?}",
+            "{:?} {:?} {:?} {:?} {request:?} {:?}: {evaluated:?}, {verdict:?}",
             case.presents, case.status, case.ends_in, case.uses, case.scope
         );
         match (evaluated, verdict) {
-            (Ok(_), Verdict::Through(caller)) => assert!(caller.retry_after.is_none(), "{case_text}"),
-            (Err(Refusal::RateLimited { retry_after }), Verdict::Through(caller)) => {
+            (Ok(_), Verdict::Allowed(caller)) => assert!(caller.retry_after.is_none(), "{case_text}"),
+            (Err(Denial::RateLimited { retry_after }), Verdict::Allowed(caller)) => {
                 assert_eq!(caller.retry_after, Some(retry_after), "{case_text}");
             }
-            (Err(Refusal::WrongSecret), Verdict::Unknown) => {}
-            (Err(evaluated), Verdict::Refused(refusal)) => assert_eq!(evaluated, refusal, "{case_text}"),
+            (Err(Denial::WrongSecret), Verdict::Unknown) => {}
+            (Err(evaluated), Verdict::Denied(refusal)) => assert_eq!(evaluated, refusal, "{case_text}"),
             _ => panic!("{case_text}"),
         }
         let counted = database.counted(&key).await;
-        let is_allowed = before.judge(&secret.hash(), &ask, now).is_ok();
+        let is_allowed = before.authorize(&secret.hash(), &request, now).is_ok();
         assert_eq!(counted, usize::from(is_allowed), "{case_text}");
         *(if is_allowed { &mut allowed } else { &mut denied }) += 1;
     }

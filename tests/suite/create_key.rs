@@ -3,8 +3,8 @@
 use regex_lite::Regex;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::secret::PATTERN;
-use shared::time::{Timestamp, date};
+use shared::domain::secret::PATTERN;
+use shared::domain::time::{Timestamp, date};
 use tests::{App, Response, redact};
 
 fn key(name: &str) -> Value {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use shared::channel::{Slug, Slugs};
-use shared::push::{Audience, Counts, Progress};
+use shared::domain::audience::Audience;
+use shared::domain::channel::{Slug, Slugs};
+use shared::domain::push::{DeliveryCounts, PushStatus};
 use tests::direct_delivery::DirectDelivery;
 use tests::fault_proxy::{FaultProxy, Rewrites};
 use tests::{App, Browser};
@@ -137,7 +138,7 @@ async fn a_retry_waits_for_retry_after() {
     let push = admin.get(&format!("/pushes/{}", accepted["id"].as_str().expect("an id"))).await.json();
     let millis = |field: &str| {
         let timestamp = push[field].as_str().expect("a timestamp").to_owned();
-        shared::time::Timestamp::try_from(timestamp).expect("a timestamp").millis()
+        shared::domain::time::Timestamp::try_from(timestamp).expect("a timestamp").millis()
     };
     assert_eq!(browser.attempts(), 2);
     assert!(millis("finished_at") - millis("created_at") >= 4_000, "{push}");
@@ -154,11 +155,11 @@ async fn each_recipient_waits_for_its_own_retry_after() {
     }
     patient.respond_with_retry_after(429, "4");
     quick.respond_with(&[503]);
-    let direct = DirectDelivery::new(&app, app.local().dynamodb_url());
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url()).await;
     let push = direct.save_push(Audience::All).await;
 
     assert!(direct.deliver(&push).await);
-    let waiting = direct.delivery.store.left_by(&direct.retry_task(&push)).await.expect("the pending retries");
+    let waiting = direct.store.pending_retries(&direct.retry_task(&push)).await.expect("the pending retries");
     app.delivered().await;
 
     let seconds: Vec<i64> = waiting.iter().map(|it| push.created_at.seconds_until(it.not_before)).collect();
@@ -181,9 +182,9 @@ async fn a_recipient_that_left_the_channels_is_not_retried() {
         subscriber.subscribe(browser, &["news", "ops"]).await;
         browser.respond_with_retry_after(503, "2");
     }
-    let direct = DirectDelivery::new(&app, app.local().dynamodb_url());
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url()).await;
     let ops = Slugs::from([Slug::try_from("ops".to_owned()).expect("a slug")]);
-    let ops = direct.delivery.store.resolve(&direct.account, &ops).await.expect("a read").expect("the channel");
+    let ops = direct.store.resolve(&direct.account, &ops).await.expect("a read").expect("the channel");
     let push = direct.save_push(Audience::Channels(ops)).await;
 
     assert!(direct.deliver(&push).await, "the first attempt");
@@ -191,7 +192,7 @@ async fn a_recipient_that_left_the_channels_is_not_retried() {
     app.delivered().await;
 
     assert_eq!((leaves.attempts(), stays.attempts()), (1, 2));
-    let expected = Counts { recipients: 2, delivered: 1, gone: 1, failed: 0 };
+    let expected = DeliveryCounts { recipients: 2, delivered: 1, gone: 1, failed: 0 };
     assert_eq!(direct.find(&push).await.expect("the push").counts, expected);
     app.stop().await;
 }
@@ -287,7 +288,7 @@ async fn the_task_of_a_killed_function_is_taken_over_with_its_recorded_page() {
     subscriber.subscribe(&first, &[]).await;
     let (proxy, mut held) = FaultProxy::hold(app.local().dynamodb_url(), Rewrites::NONE).await;
     let (killed, sound) =
-        (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
+        (DirectDelivery::new(&app, &proxy.url()).await, DirectDelivery::new(&app, app.local().dynamodb_url()).await);
     let push = sound.save_push(Audience::All).await;
 
     let until_recorded = async {
@@ -320,8 +321,8 @@ async fn the_task_of_a_killed_function_is_taken_over_with_its_recorded_page() {
     assert_eq!((first.attempts(), second.attempts()), (1, 0), "a later subscription is not on the recorded page");
     let push = sound.find(&push).await.expect("the push");
     assert_eq!(
-        (push.progress, push.counts),
-        (Progress::Done, Counts { recipients: 1, delivered: 1, gone: 0, failed: 0 })
+        (push.status, push.counts),
+        (PushStatus::Done, DeliveryCounts { recipients: 1, delivered: 1, gone: 0, failed: 0 })
     );
     app.stop().await;
 }

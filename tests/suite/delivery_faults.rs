@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::push::{Audience, Counts, Progress};
+use shared::domain::audience::Audience;
+use shared::domain::push::{DeliveryCounts, PushStatus};
 use tests::App;
 use tests::direct_delivery::DirectDelivery;
 use tests::fault_proxy::{Fault, FaultProxy};
@@ -19,7 +20,7 @@ async fn a_retry_is_not_lost_if_the_last_write_gets_no_response() {
     let left = Arc::new(AtomicUsize::new(3));
     let proxy = FaultProxy::with_transaction_faults(app.local().dynamodb_url(), Fault::LoseResponse, &left).await;
     let (faulty, sound) =
-        (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
+        (DirectDelivery::new(&app, &proxy.url()).await, DirectDelivery::new(&app, app.local().dynamodb_url()).await);
     let push = sound.save_push(Audience::All).await;
 
     let (first, second) = (faulty.deliver(&push).await, sound.deliver(&push).await);
@@ -28,8 +29,8 @@ async fn a_retry_is_not_lost_if_the_last_write_gets_no_response() {
     assert_eq!((first, second), (false, true), "SQS must deliver the message again");
     assert_eq!((browser.attempts(), browser.received().len()), (2, 1));
     let push = sound.find(&push).await.expect("the push");
-    assert_eq!(push.progress, Progress::Done);
-    assert_eq!(push.counts, Counts { recipients: 1, delivered: 1, gone: 0, failed: 0 });
+    assert_eq!(push.status, PushStatus::Done);
+    assert_eq!(push.counts, DeliveryCounts { recipients: 1, delivered: 1, gone: 0, failed: 0 });
     app.stop().await;
 }
 
@@ -47,12 +48,12 @@ async fn a_push_starts_and_finishes_despite_conflicts_with_its_other_pages() {
         if conflict { Fault::Conflict } else { Fault::None }
     })
     .await;
-    let direct = DirectDelivery::new(&app, &proxy.url());
+    let direct = DirectDelivery::new(&app, &proxy.url()).await;
     let push = direct.save_push(Audience::All).await;
 
     assert!(direct.deliver(&push).await, "the message is done");
 
     assert_eq!((conflicts.load(Ordering::SeqCst), browser.received().len()), (6, 1));
-    assert_eq!(direct.find(&push).await.expect("the push").progress, Progress::Done);
+    assert_eq!(direct.find(&push).await.expect("the push").status, PushStatus::Done);
     app.stop().await;
 }

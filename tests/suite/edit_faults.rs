@@ -42,14 +42,14 @@ impl<'a> FaultyFunctions<'a> {
         });
         self.lose.store(losses, Ordering::SeqCst);
         let config = &self.config(function);
-        let store = &Store::connect(config).expect("a store");
+        let store = &Store::connect(config).await.expect("a store");
         let response = match function {
-            "CreateKey" => serve(event, config, |request| create_key::handle(store, request)).await,
-            "UpdateKey" => serve(event, config, |request| update_key::handle(store, request)).await,
-            "RotateKey" => serve(event, config, |request| rotate_key::handle(store, request)).await,
-            "DeleteKey" => serve(event, config, |request| delete_key::handle(store, request)).await,
-            "CreateChannel" => serve(event, config, |request| create_channel::handle(store, request)).await,
-            _ => serve(event, config, |request| delete_channel::handle(store, request)).await,
+            "CreateKey" => serve(event, config, async |request| create_key::handle(store, request).await).await,
+            "UpdateKey" => serve(event, config, async |request| update_key::handle(store, request).await).await,
+            "RotateKey" => serve(event, config, async |request| rotate_key::handle(store, request).await).await,
+            "DeleteKey" => serve(event, config, async |request| delete_key::handle(store, request).await).await,
+            "CreateChannel" => serve(event, config, async |request| create_channel::handle(store, request).await).await,
+            _ => serve(event, config, async |request| delete_channel::handle(store, request).await).await,
         };
         assert_eq!(self.lose.load(Ordering::SeqCst), 0, "each fault was injected");
         response

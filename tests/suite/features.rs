@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use shared::secret::Secret;
-use shared::time::Timestamp;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
 use tests::{App, Key, Response};
 
 fn hello() -> Value {

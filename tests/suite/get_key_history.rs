@@ -1,7 +1,7 @@
 //! `GET /keys/{id}/history`: each change of a key has an event, which outlives the key.
 
 use serde_json::{Value, json};
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 use tests::{App, redact};
 
 async fn events(app: &App, id: &str) -> Vec<Value> {

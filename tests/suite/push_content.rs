@@ -1,7 +1,7 @@
 //! The body of a push: its fields, its field errors and its size.
 
 use serde_json::{Value, json};
-use shared::json::Json;
+use shared::domain::json::LenientJson;
 use tests::{App, Key, redact};
 
 /// The body of a push with a plaintext of exactly this many bytes.
@@ -149,7 +149,7 @@ async fn data_with_any_field_names_arrives_unchanged() {
     let key = app.key().create().await;
     let data = r#"{"a":{"$serde_json::private::RawValue":"not JSON"},"b":{"$serde_json::private::Number":"x"},"n":4.8280000000000003e-26}"#;
 
-    let Json(sent) = serde_json::from_str(data).expect("JSON");
+    let LenientJson(sent) = serde_json::from_str(data).expect("JSON");
     let accepted = key.push(&json!({ "title": "Hello", "data": sent })).await.expect(202).json();
     app.delivered().await;
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use local::lambda::{Handler, in_process};
 use serde_json::{Value, json};
-use shared::push::{Audience, Progress};
-use shared::store::Begun;
+use shared::domain::audience::Audience;
+use shared::domain::push::PushStatus;
+use shared::store::DeliveryState;
 use tests::direct_delivery::DirectDelivery;
 use tests::fault_proxy::{FaultProxy, Rewrites};
 use tests::{App, Key};
@@ -117,7 +118,7 @@ async fn a_delivery_that_starts_after_its_push_was_deleted_sends_nothing() {
     app.subscriber().await.subscribe(&browser, &[]).await;
     let (proxy, mut held) = FaultProxy::hold(app.local().dynamodb_url(), Rewrites::NONE).await;
     let (direct, sender) =
-        (DirectDelivery::new(&app, &proxy.url()), DirectDelivery::new(&app, app.local().dynamodb_url()));
+        (DirectDelivery::new(&app, &proxy.url()).await, DirectDelivery::new(&app, app.local().dynamodb_url()).await);
     let push = sender.save_push(Audience::All).await;
 
     let mut state = None;
@@ -125,7 +126,7 @@ async fn a_delivery_that_starts_after_its_push_was_deleted_sends_nothing() {
         while let Some(attempt) = held.recv().await {
             if attempt.sent.request["UpdateExpression"] == "SET progress = :sending" {
                 // The delivery has read the push and leased its task. Now the sender deletes the push.
-                state = Some(sender.delivery.store.forget_push(&sender.account, &push.id).await.expect("a response"));
+                state = Some(sender.store.delete_unqueued_push(&sender.account, &push.id).await.expect("a response"));
             }
             let reply = proxy.apply(&attempt.sent).await;
             attempt.respond(reply);
@@ -136,7 +137,7 @@ async fn a_delivery_that_starts_after_its_push_was_deleted_sends_nothing() {
         () = forwarding => unreachable!("the proxy runs until the test ends"),
     };
 
-    assert_eq!((done, state), (false, Some(Begun::NotYet)));
+    assert_eq!((done, state), (false, Some(DeliveryState::NotStarted)));
     assert!(sender.deliver(&push).await, "the second delivery has nothing to do");
     assert!(sender.find(&push).await.is_none());
     assert_eq!(browser.attempts(), 0);
@@ -146,14 +147,17 @@ async fn a_delivery_that_starts_after_its_push_was_deleted_sends_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_whose_delivery_has_started_is_not_deleted() {
     let app = App::start().await;
-    let direct = DirectDelivery::new(&app, app.local().dynamodb_url());
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url()).await;
     let push = direct.save_push(Audience::All).await;
 
     assert!(direct.deliver(&push).await);
 
-    let store = &direct.delivery.store;
-    assert_eq!(store.forget_push(&direct.account, &push.id).await.expect("a response"), Begun::Yes);
-    assert_eq!(store.keep_push(&direct.account, &push).await.expect("a response"), Begun::Yes);
-    assert_eq!(direct.find(&push).await.expect("the push").progress, Progress::Done);
+    let store = &direct.store;
+    assert_eq!(
+        store.delete_unqueued_push(&direct.account, &push.id).await.expect("a response"),
+        DeliveryState::Started
+    );
+    assert_eq!(store.save_push(&direct.account, &push).await.expect("a response"), DeliveryState::Started);
+    assert_eq!(direct.find(&push).await.expect("the push").status, PushStatus::Done);
     app.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 use tests::{App, Key, redact};
 
 /// Sends a push; returns its id.

@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::secret::Secret;
-use shared::time::Timestamp;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
 use tests::{App, Key, Response, User};
 
 async fn rotate(admin: &User<'_>, key: &Key<'_>, overlap: u32) -> Response {

@@ -24,9 +24,9 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
     let path = format!("/keys/{}", inactive.id);
     app.admin().await.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
     // Well-formed, but not the secret of the key.
-    let account = shared::account::Account::try_from("acme".to_owned()).expect("an account");
-    let id = shared::key::KeyId::try_from(key.id.clone()).expect("an id");
-    let wrong = shared::secret::Secret::generate(&account, &id).expose().to_owned();
+    let account = shared::domain::account::Account::try_from("acme".to_owned()).expect("an account");
+    let id = shared::domain::id::KeyId::try_from(key.id.clone()).expect("an id");
+    let wrong = shared::domain::secret::Secret::generate(&account, &id).expose().to_owned();
     let environment = [
         ("KEYS_TABLE", "KeysTable"),
         ("AWS_REGION", "eu-central-1"),

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::history::{Action, Event};
-use shared::key::{Ask, AskedReach, Key, Status};
-use shared::permission::Permission;
-use shared::random;
-use shared::secret::Secret;
-use shared::store::{Edited, Error, Store, Verdict};
-use shared::time::Timestamp;
+use shared::domain::access::{AccessRequest, RequestedTarget};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::key::{Key, Status};
+use shared::domain::permission::Permission;
+use shared::domain::random;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::store::{EditOutcome, Error, Store, Verdict};
 use tests::embedded_dynamodb::EmbeddedDynamoDb;
 use tests::fault_proxy::{Fault, FaultProxy};
 
@@ -34,28 +35,28 @@ impl ContendedKey {
             if one_less.is_ok() { Fault::Conflict } else { Fault::None }
         })
         .await;
-        let store = EmbeddedDynamoDb::store(&proxy.url());
-        let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()), |_| ()).await;
+        let store = EmbeddedDynamoDb::store(&proxy.url()).await;
+        let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()).await, |_| ()).await;
         Self { database, proxy, store, left, key, secret }
     }
 
     async fn authorize(&self, conflicts: usize) -> Result<Verdict, Error> {
         self.left.store(conflicts, Ordering::SeqCst);
-        let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
-        self.store.authorize(&self.secret, &ask, Timestamp::now()).await
+        let request = AccessRequest { permission: Permission::SendPush, target: RequestedTarget::InBody };
+        self.store.authorize(&self.secret, &request, Timestamp::now()).await
     }
 
-    async fn disable(&self, conflicts: usize) -> Result<Edited, Error> {
+    async fn disable(&self, conflicts: usize) -> Result<EditOutcome, Error> {
         self.left.store(conflicts, Ordering::SeqCst);
         let after = Key { status: Status::Inactive, revision: random::base62(8), ..self.key.clone() };
         let now = Timestamp::now();
-        let event = Event::new(Action::Changed, &self.key.created_by, Some(&self.key), Some(&after), now);
+        let event = AuditEvent::new(Action::Changed, &self.key.created_by, Some(&self.key), Some(&after), now);
         self.store.edit_key(&self.key, &after, &event).await
     }
 
     async fn actions(&self) -> Vec<Action> {
         let history = self.store.history(&self.key.account, &self.key.id, None, 100, Timestamp::now()).await;
-        history.expect("a history").0.iter().map(|event| event.action).collect()
+        history.expect("a history").items.iter().map(|event| event.action).collect()
     }
 
     fn attempts(&self) -> usize {
@@ -69,7 +70,7 @@ async fn a_request_that_conflicts_with_an_edit_is_retried_and_counted_once() {
 
     let verdict = contended.authorize(3).await;
 
-    assert!(matches!(verdict, Ok(Verdict::Through(_))), "{verdict:?}");
+    assert!(matches!(verdict, Ok(Verdict::Allowed(_))), "{verdict:?}");
     assert_eq!((contended.attempts(), contended.database.counted(&contended.key).await), (4, 1));
 }
 
@@ -88,7 +89,7 @@ async fn a_request_that_always_conflicts_is_unavailable_and_not_counted() {
 async fn an_edit_that_conflicts_with_requests_is_retried_and_applied_once_with_its_event() {
     let contended = ContendedKey::new().await;
 
-    assert_eq!(contended.disable(5).await.expect("a response"), Edited::Done);
+    assert_eq!(contended.disable(5).await.expect("a response"), EditOutcome::Written);
 
     assert_eq!(contended.attempts(), 6);
     assert_eq!(contended.database.item(&contended.key).await["status"].as_s().expect("text"), "inactive");

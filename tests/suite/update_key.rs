@@ -1,7 +1,7 @@
 //! `PATCH /keys/{id}`: an admin changes a key, and the next request is evaluated with the new state.
 
 use serde_json::{Value, json};
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 use tests::{App, Key, Response};
 
 fn path(key: &Key<'_>) -> String {

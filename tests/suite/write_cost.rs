@@ -6,15 +6,17 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use shared::account::Author;
-use shared::channel::{Channel, ChannelId, Channels, Slug};
-use shared::history::{Action, Event};
-use shared::key::{Key, KeyId, Limits, Overlap, Status};
-use shared::random;
-use shared::scope::Scope;
-use shared::secret::Secret;
-use shared::store::{Added, Edited, Store};
-use shared::time::Timestamp;
+use shared::domain::account::Actor;
+use shared::domain::channel::{Channel, ChannelId, Channels, Slug};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
+use shared::domain::key::{Key, Overlap, Status};
+use shared::domain::limits::Limits;
+use shared::domain::random;
+use shared::domain::scope::Scope;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::store::{CreateOutcome, EditOutcome, Store};
 use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
 use tests::fault_proxy::{Fault, FaultProxy};
 
@@ -29,23 +31,23 @@ impl Authorizer {
     async fn start() -> Self {
         let database = EmbeddedDynamoDb::start().await;
         let proxy = FaultProxy::start(database.url(), true, |_| Fault::None).await;
-        let store = EmbeddedDynamoDb::store(&proxy.url());
+        let store = EmbeddedDynamoDb::store(&proxy.url()).await;
         Self { database, proxy, store }
     }
 
     /// Adds a key in full use: a name of 20 characters, 3 channels, 30 days of counters and 15 slots.
     async fn key(&self, status: Status) -> (Key, Secret) {
-        let admin = EmbeddedDynamoDb::store(self.database.url());
+        let admin = EmbeddedDynamoDb::store(self.database.url()).await;
         let now = Timestamp::now();
         let mut channels = Channels::new();
         for slug in ["ops", "news", "test-devices"] {
             let slug = Slug::try_from(slug.to_owned()).expect("a slug");
-            let created_by = Author { id: "0b1f5a7c".to_owned(), name: "Ada Admin".to_owned() };
+            let created_by = Actor { id: "0b1f5a7c".to_owned(), name: "Ada Admin".to_owned() };
             let id = ChannelId::generate();
             let channel = Channel { slug: slug.clone(), id: id.clone(), created_at: now, created_by, subscriptions: 0 };
             channels.insert(slug, id);
             let account = "acme".to_owned().try_into().expect("an account");
-            assert_eq!(admin.add_channel(&account, &channel).await.expect("a response"), Added::Done);
+            assert_eq!(admin.add_channel(&account, &channel).await.expect("a response"), CreateOutcome::Created);
         }
         let change = |key: &mut Key| {
             key.scope = Scope::Channels(channels);
@@ -215,7 +217,7 @@ async fn a_well_formed_unknown_key_is_at_most_one_call() {
 #[tokio::test]
 async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_two() {
     let authorizer = Authorizer::start().await;
-    let admin = EmbeddedDynamoDb::store(authorizer.database.url());
+    let admin = EmbeddedDynamoDb::store(authorizer.database.url()).await;
     let limits = |key: &mut Key| key.limits = Limits { per_minute: Some(60), per_day: Some(1_000) };
     let (key, old) = authorizer.database.add_key(&admin, limits).await;
     let calls = async |secret: &Secret| {
@@ -228,9 +230,9 @@ async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_t
     assert_eq!(calls(&old).await, 1, "with limits, on the first request of a day");
     let new = Secret::generate(&key.account, &key.id);
     let overlap = Overlap::try_from(600).expect("an overlap");
-    let rotated = key.rotated(&new, overlap, random::base62(8), Timestamp::now());
-    let event = Event::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
-    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), Edited::Done);
+    let rotated = key.rotated(&new, overlap, Timestamp::now());
+    let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
+    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
 
     assert_eq!(calls(&new).await, 1, "after a rotation");
     assert_eq!(calls(&old).await, 2, "with the previous secret");
@@ -239,7 +241,8 @@ async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_t
 #[tokio::test]
 async fn expired_parts_of_a_key_are_pruned_by_a_later_write_at_no_cost() {
     let authorizer = Authorizer::start().await;
-    let (key, secret) = authorizer.database.add_key(&EmbeddedDynamoDb::store(authorizer.database.url()), |_| ()).await;
+    let (key, secret) =
+        authorizer.database.add_key(&EmbeddedDynamoDb::store(authorizer.database.url()).await, |_| ()).await;
     let now = Timestamp::now();
     let (day, minute) = (now.day(), now.minute());
     let number = |n: i64| AttributeValue::N(n.to_string());
@@ -280,14 +283,14 @@ async fn expired_parts_of_a_key_are_pruned_by_a_later_write_at_no_cost() {
 #[tokio::test]
 async fn the_previous_secret_of_a_concurrent_rotation_is_not_pruned() {
     let authorizer = Authorizer::start().await;
-    let admin = EmbeddedDynamoDb::store(authorizer.database.url());
+    let admin = EmbeddedDynamoDb::store(authorizer.database.url()).await;
     let (key, first) = authorizer.database.add_key(&admin, |_| ()).await;
     let rotate = async |key: &Key| {
         let secret = Secret::generate(&key.account, &key.id);
         let overlap = Overlap::try_from(600).expect("an overlap");
-        let rotated = key.rotated(&secret, overlap, random::base62(8), Timestamp::now());
-        let event = Event::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());
-        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("a response"), Edited::Done);
+        let rotated = key.rotated(&secret, overlap, Timestamp::now());
+        let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());
+        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
         (rotated, secret)
     };
     let (rotated, second) = rotate(&key).await;

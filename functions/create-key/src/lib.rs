@@ -10,9 +10,7 @@ use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
 use shared::http::json_body::parsed;
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
-use shared::http::{
-    Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, retry_on_conflict, views,
-};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
 use shared::store::{EditOutcome, Store};
 
 struct NewKey {
@@ -32,20 +30,20 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let key = Key::new(&secret, name, permissions, Scope::All, admin.actor.clone(), now);
     let mut key = options.applied_to(key);
 
-    // A channel may be deleted after it was resolved.
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         if let Some(slugs) = &channels {
             let channels = store.resolve(&admin.account, slugs).await?;
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
         let event = AuditEvent::new(Action::Created, &admin.actor, None, Some(&key), now);
-        let written = store.add_key(&key, &event).await? == EditOutcome::Written;
-        Ok(written.then(|| {
+        if store.add_key(&key, &event).await? == EditOutcome::Written {
             let view = views::with_secret(&secret, &key, now);
-            response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision)
-        }))
-    })
-    .await
+            return Ok(response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision));
+        }
+        // A channel was deleted after it was resolved.
+        attempts.retry()?;
+    }
 }
 
 fn parse(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {

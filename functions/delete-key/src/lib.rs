@@ -3,7 +3,7 @@
 use shared::domain::history::{Action, AuditEvent};
 use shared::domain::id::KeyId;
 use shared::domain::time::Timestamp;
-use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
 use shared::store::{EditOutcome, Store};
 
 /// Responds with 204.
@@ -13,13 +13,15 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let id: KeyId = request.path_param("id", "key")?;
     let precondition = request.precondition()?;
 
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
         let at = now.strictly_after(before.updated_at);
         let event = AuditEvent::new(Action::Deleted, &admin.actor, Some(&before), None, at);
-        let deleted = store.delete_key(&before, &event).await? == EditOutcome::Written;
-        Ok(deleted.then(response::no_content))
-    })
-    .await
+        if store.delete_key(&before, &event).await? == EditOutcome::Written {
+            return Ok(response::no_content());
+        }
+        attempts.retry()?;
+    }
 }

@@ -2,7 +2,7 @@
 
 use shared::domain::scope::Scope;
 use shared::domain::subscription::SubscriptionId;
-use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
 use shared::store::{Memberships, Store};
 
 /// Responds with 204.
@@ -10,7 +10,8 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let caller = auth::caller(request)?;
     let id: SubscriptionId = request.path_param("id", "subscription")?;
 
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         let stored = store.subscription(&caller.account, &id).await?.ok_or(Problem::NotFound("subscription"))?;
         let remaining = match &caller.scope {
             Scope::All => Memberships::new(),
@@ -21,7 +22,9 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         } else {
             store.put_subscription(&caller.account, Some(&stored), &stored.subscription, &remaining).await?
         };
-        Ok(written.then(response::no_content))
-    })
-    .await
+        if written {
+            return Ok(response::no_content());
+        }
+        attempts.retry()?;
+    }
 }

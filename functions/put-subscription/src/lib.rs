@@ -9,7 +9,7 @@ use shared::domain::scope::{self, AllowedTarget, Scope};
 use shared::domain::subscription::{AuthSecret, MAX_CHANNELS, P256dh, Subscription, SubscriptionId, Target, WebPush};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::{parsed, string};
-use shared::http::{Extract as _, Problem, Request, Response, auth, response, retry_on_conflict};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
 use shared::store::{Memberships, Store, StoredSubscription};
 
 /// The maximum number of channels of one subscription, whatever keys added it: one transaction can change them all.
@@ -44,7 +44,8 @@ pub async fn handle(
     let keys = vapid.keys(now).await?;
     let id = new.endpoint.subscription_id(&caller.account);
 
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         let stored = store.subscription(&caller.account, &id).await?;
         let subscription = subscription(&new, &id, stored.as_ref(), keys.current().id(), now);
         let memberships = memberships(store, &caller, stored.as_ref(), &channels).await?;
@@ -52,16 +53,16 @@ pub async fn handle(
             return Err(Problem::TooManyChannels(MAX_MEMBERSHIPS));
         }
         if !store.put_subscription(&caller.account, stored.as_ref(), &subscription, &memberships).await? {
-            return Ok(None);
+            attempts.retry()?;
+            continue;
         }
         let Subscription { created_at, updated_at, .. } = subscription;
         let view = SubscriptionView { id: &id, channels: channels.keys().collect(), created_at, updated_at };
-        Ok(Some(match stored {
+        return Ok(match stored {
             None => response::created(&format!("/subscriptions/{}", id.as_str()), &view),
             Some(_) => response::ok(&view),
-        }))
-    })
-    .await
+        });
+    }
 }
 
 fn parse(request: &Request, hosts: &PushHosts) -> Result<NewSubscription, Problem> {

@@ -6,9 +6,7 @@ use shared::domain::key::Overlap;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
 use shared::http::json_body::integer;
-use shared::http::{
-    Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, retry_on_conflict, views,
-};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
 use shared::store::{EditOutcome, Store};
 
 /// Responds with 200, the new secret and the key.
@@ -19,18 +17,19 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let overlap = parse(request)?;
     let secret = Secret::generate(&admin.account, &id);
 
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
         // Read for each attempt: the overlap starts when the previous secret is replaced.
         let at = Timestamp::now().strictly_after(before.updated_at);
         let after = before.rotated(&secret, overlap, at);
         let event = AuditEvent::new(Action::Rotated, &admin.actor, Some(&before), Some(&after), at);
-        let written = store.rotate_key(&before, &after, &event).await? == EditOutcome::Written;
-        Ok(written
-            .then(|| response::ok(&views::with_secret(&secret, &after, at)).no_store().with_etag(&after.revision)))
-    })
-    .await
+        if store.rotate_key(&before, &after, &event).await? == EditOutcome::Written {
+            return Ok(response::ok(&views::with_secret(&secret, &after, at)).no_store().with_etag(&after.revision));
+        }
+        attempts.retry()?;
+    }
 }
 
 fn parse(request: &Request) -> Result<Overlap, Problem> {

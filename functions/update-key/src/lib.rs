@@ -10,9 +10,7 @@ use shared::domain::scope::Scope;
 use shared::domain::time::Timestamp;
 use shared::http::json_body::{FieldError, parsed};
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
-use shared::http::{
-    Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, retry_on_conflict, views,
-};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
 use shared::store::{EditOutcome, Store};
 
 /// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event, and
@@ -38,7 +36,8 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let changes = parse(request, now)?;
     let show = |key: &Key| response::ok(&views::key(key, now)).with_etag(&key.revision);
 
-    retry_on_conflict(async || {
+    let mut attempts = EditAttempts::start();
+    loop {
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
         let at = now.strictly_after(before.updated_at);
@@ -47,21 +46,16 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         let next = shrunk.as_ref().unwrap_or(&after);
         let event = AuditEvent::new(Action::Changed, &admin.actor, Some(&before), Some(next), at);
         if event.changes.is_empty() {
-            return Ok(Some(show(&before)));
+            return Ok(show(&before));
         }
-        if store.edit_key(&before, next, &event).await? == EditOutcome::Conflict {
-            return Ok(None);
+        match (store.edit_key(&before, next, &event).await?, shrunk) {
+            (EditOutcome::Written, None) => return Ok(show(&after)),
+            // The next attempt edits what this step wrote.
+            (EditOutcome::Written, Some(shrunk)) => precondition = precondition.after(&shrunk.revision),
+            (EditOutcome::Conflict, _) => {}
         }
-        Ok(match shrunk {
-            None => Some(show(&after)),
-            Some(shrunk) => {
-                // The next attempt edits what this step wrote.
-                precondition = precondition.clone().after(&shrunk.revision);
-                None
-            }
-        })
-    })
-    .await
+        attempts.retry()?;
+    }
 }
 
 /// The first of two steps of a change that one transaction cannot hold: it removes enough of the channels that the key loses.

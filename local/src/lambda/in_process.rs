@@ -1,148 +1,129 @@
 //! The functions that Lambda runs, called in this process with the same events.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deliver::{Delivery, Sender};
+use deliver::Delivery;
+use shared::aws::queue::Queue;
+use shared::aws::vapid_secret::VapidSecret;
 use shared::config::Config;
-use shared::http::{Reply, Request, serve};
-use shared::problem::Problem;
-use shared::queue::Queue;
+use shared::domain::push_hosts::PushHosts;
+use shared::http::{Problem, Request, Response, serve};
 use shared::store::Store;
-use shared::subscription::PushHosts;
-use shared::vapid_secret::VapidSecret;
+use tokio::sync::OnceCell;
 
 use crate::lambda::handler::Handler;
 
 /// All functions by logical ID; `environment` gives the variables of each.
 pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> HashMap<String, Handler> {
     let config = |id: &str| Config::new(environment(id));
-    let with_store = |id: &str, handle: WithStore| {
-        let config = config(id);
-        let clients = Store::connect(&config);
-        http(config, clients, move |store, request| handle(store, request))
-    };
+    let store =
+        |id: &str, handle| http(config(id), |config| Box::pin(async { Ok(Store::connect(config).await?) }), handle);
+    let none = |id: &str, handle| http(config(id), |_| Box::pin(async { Ok(()) }), handle);
     let handlers = [
-        ("Authorizer", authorizer(&config("Authorizer"))),
-        ("CreateKey", with_store("CreateKey", |s, r| Box::pin(async move { create_key::handle(&s, r).await }))),
-        ("ListKeys", with_store("ListKeys", |s, r| Box::pin(async move { list_keys::handle(&s, r).await }))),
-        ("UpdateKey", with_store("UpdateKey", |s, r| Box::pin(async move { update_key::handle(&s, r).await }))),
-        ("RotateKey", with_store("RotateKey", |s, r| Box::pin(async move { rotate_key::handle(&s, r).await }))),
-        (
-            "GetKeyHistory",
-            with_store("GetKeyHistory", |s, r| Box::pin(async move { get_key_history::handle(&s, r).await })),
-        ),
-        ("ExplainKey", with_store("ExplainKey", |s, r| Box::pin(async move { explain_key::handle(&s, r).await }))),
-        ("DeleteKey", with_store("DeleteKey", |s, r| Box::pin(async move { delete_key::handle(&s, r).await }))),
-        (
-            "CreateChannel",
-            with_store("CreateChannel", |s, r| Box::pin(async move { create_channel::handle(&s, r).await })),
-        ),
-        (
-            "ListChannels",
-            with_store("ListChannels", |s, r| Box::pin(async move { list_channels::handle(&s, r).await })),
-        ),
-        (
-            "DeleteChannel",
-            with_store("DeleteChannel", |s, r| Box::pin(async move { delete_channel::handle(&s, r).await })),
-        ),
-        ("GetPush", with_store("GetPush", |s, r| Box::pin(async move { get_push::handle(&s, r).await }))),
-        ("ListPushes", with_store("ListPushes", |s, r| Box::pin(async move { list_pushes::handle(&s, r).await }))),
-        (
-            "DeleteSubscription",
-            with_store("DeleteSubscription", |s, r| Box::pin(async move { delete_subscription::handle(&s, r).await })),
-        ),
+        ("Authorizer", authorizer(config("Authorizer"))),
+        ("CreateKey", store("CreateKey", |s, r| Box::pin(create_key::handle(s, r)))),
+        ("ListKeys", store("ListKeys", |s, r| Box::pin(list_keys::handle(s, r)))),
+        ("UpdateKey", store("UpdateKey", |s, r| Box::pin(update_key::handle(s, r)))),
+        ("RotateKey", store("RotateKey", |s, r| Box::pin(rotate_key::handle(s, r)))),
+        ("GetKeyHistory", store("GetKeyHistory", |s, r| Box::pin(get_key_history::handle(s, r)))),
+        ("ExplainKey", store("ExplainKey", |s, r| Box::pin(explain_key::handle(s, r)))),
+        ("DeleteKey", store("DeleteKey", |s, r| Box::pin(delete_key::handle(s, r)))),
+        ("CreateChannel", store("CreateChannel", |s, r| Box::pin(create_channel::handle(s, r)))),
+        ("ListChannels", store("ListChannels", |s, r| Box::pin(list_channels::handle(s, r)))),
+        ("DeleteChannel", store("DeleteChannel", |s, r| Box::pin(delete_channel::handle(s, r)))),
+        ("GetPush", store("GetPush", |s, r| Box::pin(get_push::handle(s, r)))),
+        ("ListPushes", store("ListPushes", |s, r| Box::pin(list_pushes::handle(s, r)))),
+        ("DeleteSubscription", store("DeleteSubscription", |s, r| Box::pin(delete_subscription::handle(s, r)))),
         ("SendPush", send_push(config("SendPush"))),
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
-        (
-            "Preflight",
-            http(config("Preflight"), Ok::<_, String>(()), |_, request| Box::pin(preflight::handle(request))),
-        ),
-        (
-            "GetProblem",
-            http(config("GetProblem"), Ok::<_, String>(()), |_, request| Box::pin(get_problem::handle(request))),
-        ),
-        ("Deliver", deliver(&config("Deliver"))),
+        ("Preflight", none("Preflight", |(), r| Box::pin(preflight::handle(r)))),
+        ("GetProblem", none("GetProblem", |(), r| Box::pin(get_problem::handle(r)))),
+        ("Deliver", deliver(config("Deliver"))),
     ];
     handlers.into_iter().map(|(id, handler)| (id.to_owned(), handler)).collect()
 }
 
-type HandleFuture = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-type WithStore = fn(Arc<Store>, Request) -> HandleFuture;
+type ConnectError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A function behind the API. If its clients cannot be built, each invocation fails, as in Lambda.
-fn http<C, E>(
+type Connect<C> = for<'a> fn(&'a Config) -> BoxFuture<'a, Result<C, ConnectError>>;
+
+type Handle<C> = for<'a> fn(&'a C, &'a Request) -> BoxFuture<'a, Result<Response, Problem>>;
+
+/// The environment of a function. Its clients are connected at the first invocation, as Lambda starts an environment then. If
+/// they cannot be, each invocation fails.
+struct Environment<C> {
     config: Config,
-    clients: Result<C, E>,
-    handle: impl Fn(Arc<C>, Request) -> HandleFuture + Send + Sync + 'static,
-) -> Handler
-where
-    C: Send + Sync + 'static,
-    E: ToString,
-{
-    let clients = clients.map(Arc::new).map_err(|e| e.to_string());
-    let (config, handle) = (Arc::new(config), Arc::new(handle));
+    connect: Connect<C>,
+    clients: OnceCell<Result<C, String>>,
+}
+
+impl<C> Environment<C> {
+    fn new(config: Config, connect: Connect<C>) -> Arc<Self> {
+        Arc::new(Self { config, connect, clients: OnceCell::new() })
+    }
+
+    async fn clients(&self) -> Result<&C, String> {
+        let connect = async || (self.connect)(&self.config).await.map_err(|error| error.to_string());
+        self.clients.get_or_init(connect).await.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// A function behind the API.
+fn http<C: Send + Sync + 'static>(config: Config, connect: Connect<C>, handle: Handle<C>) -> Handler {
+    let environment = Environment::new(config, connect);
     Arc::new(move |event| {
-        let (clients, config, handle) = (clients.clone(), Arc::clone(&config), Arc::clone(&handle));
+        let environment = Arc::clone(&environment);
         Box::pin(async move {
-            let clients = clients?;
-            Ok(serve(event, &config, |request| handle(clients, request)).await)
+            let clients = environment.clients().await?;
+            Ok(serve(event, &environment.config, async |request: &Request| handle(clients, request).await).await)
         })
     })
 }
 
-fn authorizer(config: &Config) -> Handler {
-    let store = Store::connect(config).map(Arc::new).map_err(|e| e.to_string());
+fn authorizer(config: Config) -> Handler {
+    let environment = Environment::new(config, |config| Box::pin(async { Ok(Store::connect(config).await?) }));
     Arc::new(move |event| {
-        let store = store.clone();
+        let environment = Arc::clone(&environment);
         Box::pin(async move {
-            let response = authorizer::handle(&*store?, event).await.map_err(|e| e.to_string())?;
-            serde_json::to_value(response).map_err(|e| e.to_string())
+            let response = authorizer::handle(environment.clients().await?, event).await;
+            let response = response.map_err(|error| error.to_string())?;
+            serde_json::to_value(response).map_err(|error| error.to_string())
         })
     })
 }
 
 fn send_push(config: Config) -> Handler {
-    let clients = (|| Ok::<_, Box<dyn Error>>((Store::connect(&config)?, Queue::connect(&config)?)))();
-    http(config, clients, |clients, request| {
-        Box::pin(async move { send_push::handle(&clients.0, &clients.1, request).await })
-    })
+    let connect: Connect<(Store, Queue)> =
+        |config| Box::pin(async { Ok((Store::connect(config).await?, Queue::connect(config).await?)) });
+    http(config, connect, |(store, queue), request| Box::pin(send_push::handle(store, queue, request)))
 }
 
 fn put_subscription(config: Config) -> Handler {
-    let clients = (|| {
-        let hosts = PushHosts::parse(config.required("PUSH_HOSTS")?);
-        Ok::<_, Box<dyn Error>>((Store::connect(&config)?, VapidSecret::connect(&config)?, hosts))
-    })();
-    http(config, clients, |clients, request| {
-        Box::pin(async move { put_subscription::handle(&clients.0, &clients.1, &clients.2, request).await })
+    let connect: Connect<(Store, VapidSecret, PushHosts)> = |config| {
+        Box::pin(async {
+            let hosts = PushHosts::parse(config.required("PUSH_HOSTS")?);
+            Ok((Store::connect(config).await?, VapidSecret::connect(config).await?, hosts))
+        })
+    };
+    http(config, connect, |(store, vapid, hosts), request| {
+        Box::pin(put_subscription::handle(store, vapid, hosts, request))
     })
 }
 
 fn get_subscription_config(config: Config) -> Handler {
-    let clients = VapidSecret::connect(&config);
-    http(config, clients, |vapid, request| {
-        Box::pin(async move { get_subscription_config::handle(&vapid, request).await })
-    })
+    let connect: Connect<VapidSecret> = |config| Box::pin(async { Ok(VapidSecret::connect(config).await?) });
+    http(config, connect, |vapid, request| Box::pin(get_subscription_config::handle(vapid, request)))
 }
 
-fn deliver(config: &Config) -> Handler {
-    let delivery = (|| {
-        let hosts = PushHosts::parse(config.required("PUSH_HOSTS")?);
-        Ok::<_, Box<dyn Error>>(Delivery {
-            store: Store::connect(config)?,
-            queue: Queue::connect(config)?,
-            vapid: VapidSecret::connect(config)?,
-            sender: Sender::new(hosts, config.required("VAPID_SUBJECT")?.to_owned())?,
-        })
-    })();
-    let delivery = delivery.map(Arc::new).map_err(|e| e.to_string());
+fn deliver(config: Config) -> Handler {
+    let environment = Environment::new(config, |config| Box::pin(Delivery::connect(config)));
     Arc::new(move |event| {
-        let delivery = delivery.clone();
-        Box::pin(async move { Ok(deliver::handle(&*delivery?, event).await) })
+        let environment = Arc::clone(&environment);
+        Box::pin(async move { Ok(deliver::handle(environment.clients().await?, event).await) })
     })
 }

@@ -19,5 +19,5 @@ pub use precondition::Precondition;
 pub use problem::Problem;
 pub use request::{Extract, Request, from_event};
 pub use response::{Response, ResponseExt};
-pub use retry::retry_on_conflict;
+pub use retry::EditAttempts;
 pub use serve::serve;

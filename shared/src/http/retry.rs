@@ -5,12 +5,20 @@ use super::problem::Problem;
 /// The maximum number of attempts of one edit.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Repeats an edit, each time on what the other edit left, until it is written. `None` says that it was not.
-pub async fn retry_on_conflict<T>(mut edit: impl AsyncFnMut() -> Result<Option<T>, Problem>) -> Result<T, Problem> {
-    for _ in 0..MAX_ATTEMPTS {
-        if let Some(written) = edit().await? {
-            return Ok(written);
-        }
+/// The attempts of one edit: each reads what the other edit left, and writes again.
+pub struct EditAttempts {
+    left: u32,
+}
+
+impl EditAttempts {
+    /// The first attempt.
+    pub fn start() -> Self {
+        Self { left: MAX_ATTEMPTS }
     }
-    Err(Problem::EditConflict)
+
+    /// Starts another attempt, unless every attempt has lost.
+    pub fn retry(&mut self) -> Result<(), Problem> {
+        self.left -= 1;
+        if self.left > 0 { Ok(()) } else { Err(Problem::EditConflict) }
+    }
 }

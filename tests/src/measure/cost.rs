@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::lambda::{Handler, in_process};
 use reqwest::Client;
 use serde_json::{Value, json};
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 
 use super::print::print_line;
 use crate::actors::Key;

@@ -9,10 +9,10 @@ use std::time::Instant;
 use futures::future::join_all;
 use rand::RngExt as _;
 use serde_json::Value;
-use shared::key::{Ask, AskedReach};
-use shared::permission::Permission;
+use shared::domain::access::{AccessRequest, RequestedTarget};
+use shared::domain::permission::Permission;
+use shared::domain::time::Timestamp;
 use shared::store::{Error, Verdict};
-use shared::time::Timestamp;
 
 use super::print::print_line;
 use crate::embedded_dynamodb::EmbeddedDynamoDb;
@@ -40,19 +40,20 @@ struct Tally {
 async fn measure(calls: usize, max_in_a_row: Option<u32>) -> Tally {
     let started = Instant::now();
     let database = EmbeddedDynamoDb::start().await;
-    let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()), |_| {}).await;
+    let (key, secret) = database.add_key(&EmbeddedDynamoDb::store(database.url()).await, |_| {}).await;
     let losses = Arc::new(Losses { max_in_a_row, ..Losses::default() });
     let decide = Arc::clone(&losses);
     let proxy = FaultProxy::start(database.url(), false, move |request| decide.choose(request)).await;
     let (left, url, secret) = (Arc::new(AtomicUsize::new(calls)), proxy.url(), Arc::new(secret));
     let environments = (0..ENVIRONMENTS).map(|_| {
-        let (left, store, secret) = (Arc::clone(&left), EmbeddedDynamoDb::store(&url), Arc::clone(&secret));
+        let (left, url, secret) = (Arc::clone(&left), url.clone(), Arc::clone(&secret));
         tokio::spawn(async move {
+            let store = EmbeddedDynamoDb::store(&url).await;
             let (mut authorized, mut unavailable) = (0, 0);
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-                let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
-                match store.authorize(&secret, &ask, Timestamp::now()).await {
-                    Ok(Verdict::Through(_)) => authorized += 1,
+                let access = AccessRequest { permission: Permission::SendPush, target: RequestedTarget::InBody };
+                match store.authorize(&secret, &access, Timestamp::now()).await {
+                    Ok(Verdict::Allowed(_)) => authorized += 1,
                     Err(Error::Ambiguous(_)) => unavailable += 1,
                     other => panic!("an active key without limits: {other:?}"),
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use serde_json::json;
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 
 use super::print::print_line;
 use crate::app::App;

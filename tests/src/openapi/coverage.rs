@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::random;
+use shared::domain::random;
 
 use super::document::{DOCUMENT, Place, codes, elsewhere, operations};
 use super::parts::{self, Parts};

@@ -2,12 +2,12 @@
 //! sends.
 
 use serde_json::Value;
-use shared::channel::{ChannelId, Channels, Slug, Slugs};
-use shared::fields::Mistake;
-use shared::key::KeyName;
-use shared::permission::Permission;
-use shared::problem::Problem;
-use shared::scope::{self, Scope};
+use shared::domain::channel::{ChannelId, Channels, Slug, Slugs};
+use shared::domain::key::KeyName;
+use shared::domain::permission::Permission;
+use shared::domain::scope::{self, Scope};
+use shared::http::json_body::FieldError;
+use shared::http::problem::Problem;
 
 use super::document::{DOCUMENT, Place};
 use super::validate::schema_errors;
@@ -57,9 +57,9 @@ fn slug(text: &str) -> Slug {
 
 /// The problems of the functions, with the values of the examples.
 fn problems() -> Vec<Problem> {
-    let name = |text: &str| KeyName::stored(text.to_owned());
-    let error = || Mistake { pointer: "/title".to_owned(), detail: "is required".to_owned() };
-    let scope = Scope::Channels(Channels::from([(slug("ops"), ChannelId::stored(String::new()))]));
+    let name = |text: &str| KeyName::from_stored(text.to_owned());
+    let error = || FieldError { pointer: "/title".to_owned(), detail: "is required".to_owned() };
+    let scope = Scope::Channels(Channels::from([(slug("ops"), ChannelId::from_stored(String::new()))]));
     let outside = scope::decide(&scope, Some(&Slugs::from([slug("news")]))).expect_err("an out-of-scope error");
     vec![
         Problem::InvalidBody(vec![error(), error()]),
@@ -67,16 +67,16 @@ fn problems() -> Vec<Problem> {
         Problem::AdminRequired,
         Problem::KeyInactive,
         Problem::KeyExpired,
-        Problem::PermissionDenied(Permission::Send),
+        Problem::PermissionDenied(Permission::SendPush),
         Problem::Scope(outside),
-        Problem::Scope(scope::Refusal::EmptyScope),
+        Problem::Scope(scope::ScopeError::EmptyScope),
         Problem::NotFound("key"),
         Problem::ChannelExists,
         Problem::ChannelInUse(vec![name("Newsroom"), name("Webshop")]),
         Problem::EditConflict,
-        Problem::SendInFlight { retry_after: 17 },
+        Problem::IdempotencyInProgress { retry_after: 17 },
         Problem::PreconditionFailed,
-        Problem::SendMismatch,
+        Problem::IdempotencyMismatch,
         Problem::PushTooLarge(3_994),
         Problem::UnknownChannel(Slugs::from([slug("nope")])),
         Problem::TooManyChannels(70),

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use jsonschema::{Registry, Validator};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::json::Json;
+use shared::domain::json::LenientJson;
 
 use super::document::{DOCUMENT, Operation, Place, codes, elsewhere, find};
 use super::parts::{self, Parts};
@@ -115,7 +115,7 @@ pub fn validate_request(method: &Method, path: &str, body: &[u8], status: u16) -
     let Some(schema) = content.and_then(|it| it.child("application/json")).and_then(|it| it.child("schema")) else {
         return Ok(());
     };
-    match serde_json::from_slice(body).map(|Json(body)| schema_errors(&schema.pointer, &body)) {
+    match serde_json::from_slice(body).map(|LenientJson(body)| schema_errors(&schema.pointer, &body)) {
         Ok(None) => Ok(()),
         Ok(Some(schema_errors)) => invalid(&schema_errors),
         Err(_) => invalid("the body is not JSON"),

@@ -102,9 +102,9 @@ impl Call {
 
     /// Records the end of the call.
     pub(super) fn ended(&mut self, outcome: Result<Verdict, Error>, losses: Losses) -> Result<(), Violation> {
-        let allowed = matches!(outcome, Ok(Verdict::Through(_)));
+        let allowed = matches!(outcome, Ok(Verdict::Allowed(_)));
         let end = match outcome {
-            Ok(Verdict::Through(caller)) if caller.retry_after.is_none() => End::Authorized,
+            Ok(Verdict::Allowed(caller)) if caller.retry_after.is_none() => End::Authorized,
             Ok(_) => End::Denied,
             Err(_) => End::Failed,
         };

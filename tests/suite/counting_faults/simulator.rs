@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::history::{Action, Event};
-use shared::key::{Ask, AskedReach, Key, Overlap, Status};
-use shared::permission::Permission;
-use shared::random;
-use shared::secret::Secret;
-use shared::store::{Edited, Error, Store, Verdict};
-use shared::time::Timestamp;
+use shared::domain::access::{AccessRequest, RequestedTarget};
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::key::{Key, Overlap, Status};
+use shared::domain::permission::Permission;
+use shared::domain::random;
+use shared::domain::secret::Secret;
+use shared::domain::time::Timestamp;
+use shared::store::{EditOutcome, Error, Store, Verdict};
 use tests::embedded_dynamodb::EmbeddedDynamoDb;
 use tests::fault_proxy::{FaultProxy, HeldRequest, Rewrites, SentRequest, Signature};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -98,10 +99,12 @@ impl Simulator {
     async fn new(database: &EmbeddedDynamoDb, scenario: &Scenario, losses: Losses, mutant: Rewrites) -> Self {
         let (proxy, arrivals) = FaultProxy::hold(database.url(), mutant).await;
         let (ending, ended) = mpsc::unbounded_channel();
-        let admin = EmbeddedDynamoDb::store(database.url());
+        let admin = EmbeddedDynamoDb::store(database.url()).await;
         let (key, secret) = database.add_key(&admin, |key| key.limits.per_minute = scenario.per_minute).await;
-        let environments =
-            (0..scenario.environments).map(|_| Arc::new(EmbeddedDynamoDb::store(&proxy.url()))).collect();
+        let mut environments = Vec::new();
+        for _ in 0..scenario.environments {
+            environments.push(Arc::new(EmbeddedDynamoDb::store(&proxy.url()).await));
+        }
 
         Self {
             losses,
@@ -167,8 +170,8 @@ impl Simulator {
         let (store, ending) = (Arc::clone(&self.environments[environment]), self.ending.clone());
         let (presented, now) = (secret.clone(), Timestamp::from_millis(self.now));
         let task = tokio::spawn(async move {
-            let ask = Ask { permission: Permission::Send, reach: AskedReach::InBody };
-            let outcome = store.authorize(&presented, &ask, now).await;
+            let request = AccessRequest { permission: Permission::SendPush, target: RequestedTarget::InBody };
+            let outcome = store.authorize(&presented, &request, now).await;
             let _ = ending.send((index, outcome));
         });
         self.calls.push(Call::started(self.key.status == Status::Active));
@@ -232,7 +235,7 @@ impl Simulator {
         while let Some(call) = self.running.iter().find(|(_, call)| call.environment == environment).map(|(i, _)| *i) {
             self.cancel(Some(call), arrives).await?;
         }
-        self.environments[environment] = Arc::new(EmbeddedDynamoDb::store(&self.proxy.url()));
+        self.environments[environment] = Arc::new(EmbeddedDynamoDb::store(&self.proxy.url()).await);
         Ok(())
     }
 
@@ -254,7 +257,7 @@ impl Simulator {
         let after = Key { status, revision: random::base62(8), ..self.key.clone() };
         let event = self.event(Action::Changed, &after);
         let edited = self.admin.edit_key(&self.key, &after, &event).await.expect("a response");
-        assert_eq!(edited, Edited::Done, "there is no other edit");
+        assert_eq!(edited, EditOutcome::Written, "there is no other edit");
         self.key = after;
         if status == Status::Active {
             let hashes = [self.secret.hash(), self.previous_secret.hash()];
@@ -268,17 +271,17 @@ impl Simulator {
     async fn rotate(&mut self) -> Result<(), Stop> {
         let secret = Secret::generate(&self.key.account, &self.key.id);
         let overlap = Overlap::try_from(604_800).expect("7 days");
-        let after = self.key.rotated(&secret, overlap, random::base62(8), Timestamp::from_millis(self.now));
+        let after = self.key.rotated(&secret, overlap, Timestamp::from_millis(self.now));
         let event = self.event(Action::Rotated, &after);
         let rotated = self.admin.rotate_key(&self.key, &after, &event).await.expect("a response");
-        assert_eq!(rotated, Edited::Done, "there is no other edit");
+        assert_eq!(rotated, EditOutcome::Written, "there is no other edit");
         self.key = after;
         self.previous_secret = std::mem::replace(&mut self.secret, secret);
         Ok(())
     }
 
-    fn event(&self, action: Action, after: &Key) -> Event {
-        Event::new(action, &self.key.created_by, Some(&self.key), Some(after), Timestamp::from_millis(self.now))
+    fn event(&self, action: Action, after: &Key) -> AuditEvent {
+        AuditEvent::new(action, &self.key.created_by, Some(&self.key), Some(after), Timestamp::from_millis(self.now))
     }
 
     fn wait(&mut self, millis: i64) {
