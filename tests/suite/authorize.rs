@@ -97,7 +97,7 @@ async fn checks_run_in_a_fixed_order() {
     change(json!({ "expires_at": null })).await;
     let denied = send().await;
     denied.assert_problem(403, "permission_denied");
-    denied.assert_text("detail", "This key has not the permission PushNotifications/Send");
+    denied.assert_text("detail", "This key does not have the permission PushNotifications/Send");
     change(json!({ "permissions": ["PushNotifications/Send"] })).await;
     let violation = send().await;
     violation.assert_problem(403, "scope_violation");

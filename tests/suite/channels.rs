@@ -42,7 +42,7 @@ async fn a_slug_is_unique() {
     insta::assert_snapshot!(redact(&again.json()), @r#"
     {
       "code": "channel_exists",
-      "detail": "A channel of this slug exists already",
+      "detail": "A channel with this slug already exists",
       "request_id": "<uuid>",
       "status": 409,
       "title": "The channel exists",
@@ -65,7 +65,7 @@ async fn a_channel_that_is_in_the_scope_of_keys_cannot_be_deleted() {
     insta::assert_snapshot!(redact(&in_use.json()), @r#"
     {
       "code": "channel_in_use",
-      "detail": "2 keys name this channel: Newsroom, Webshop; take it out of their scopes first",
+      "detail": "2 keys use this channel: Newsroom, Webshop; remove it from their scopes first",
       "request_id": "<uuid>",
       "status": 409,
       "title": "The channel is in use",
@@ -75,7 +75,7 @@ async fn a_channel_that_is_in_the_scope_of_keys_cannot_be_deleted() {
     let narrow = json!({ "channels": ["news"] });
     admin.patch(&format!("/keys/{}", second.id), &narrow).await.expect(200);
     let in_use = admin.delete("/channels/ops").await.expect(409).json();
-    assert_eq!(in_use["detail"], "1 key names this channel: Webshop; take it out of its scope first");
+    assert_eq!(in_use["detail"], "1 key uses this channel: Webshop; remove it from its scope first");
     first.push_to("ops", &json!({ "title": "Still there" })).await.expect(202);
     admin.patch(&format!("/keys/{}", first.id), &json!({ "scope": "all" })).await.expect(200);
     admin.delete("/channels/ops").await.expect(204);

@@ -152,7 +152,7 @@ async fn every_field_error_of_a_body_has_its_pointer() {
     insta::assert_snapshot!(redact(&response.json()), @r#"
     {
       "code": "invalid_body",
-      "detail": "10 fields are wrong",
+      "detail": "10 fields are invalid",
       "errors": [
         {
           "detail": "has 1 to 100 characters",
@@ -175,7 +175,7 @@ async fn every_field_error_of_a_body_has_its_pointer() {
           "pointer": "/channels/2"
         },
         {
-          "detail": "is not a moment as RFC 3339 writes it, like 2026-11-23T10:00:00Z",
+          "detail": "is not an RFC 3339 timestamp, like 2026-11-23T10:00:00Z",
           "pointer": "/expires_at"
         },
         {
@@ -289,7 +289,7 @@ async fn a_key_has_at_most_50_channels_and_each_must_exist() {
 
     let unknown = admin.post("/keys", &scoped(&["channel-00", "nope", "missing"])).await;
     unknown.assert_problem(422, "unknown_channel");
-    assert_eq!(unknown.json()["detail"], "There is no channel: missing nope");
+    assert_eq!(unknown.json()["detail"], "Unknown channels: missing nope");
     assert_eq!(keys_of_acme(&app).await, 2);
     app.stop().await;
 }

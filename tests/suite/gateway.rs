@@ -196,7 +196,7 @@ async fn a_server_error_does_not_reveal_its_cause() {
         assert!([500, 503].contains(&response.status), "{case}");
         assert_shape(&response, case);
         let detail = response.json()["detail"].as_str().expect("a detail").to_owned();
-        let details = ["The fault is on our side", "The fault is on our side", "Try again in a moment"];
+        let details = ["An internal error occurred", "An internal error occurred", "Try again in a few seconds"];
         assert!(details.contains(&detail.as_str()), "{case}: {detail}");
         assert_eq!(response.header("Retry-After").is_some(), response.status == 503, "{case}");
         let fields: Vec<String> = response.json().as_object().expect("an object").keys().cloned().collect();

@@ -73,7 +73,7 @@ async fn an_unknown_or_malformed_id_is_not_found() {
     for id in [absent, "x", "%20", &key.id.to_lowercase(), &key.id[1..], &format!("{}0", key.id)] {
         let response = admin.get(&format!("/keys/{id}")).await;
         response.assert_problem_in(format_args!("{id}"), 404, "not_found");
-        assert_eq!(response.json()["detail"], "There is no such key", "{id}");
+        assert_eq!(response.json()["detail"], "No such key", "{id}");
     }
     app.stop().await;
 }

@@ -125,7 +125,7 @@ async fn a_write_without_a_response_is_ambiguous_whether_it_arrived_or_not() {
             ("Problems{Code=unavailable,Stack=production}", 1.0),
         ]);
         assert_eq!(counted(&lines, |_| true), expected, "{fault:?}: {lines:#?}");
-        let validated = lines.iter().filter(|line| line.contains(r#""message":"judged""#));
+        let validated = lines.iter().filter(|line| line.contains(r#""message":"evaluated""#));
         let validated: Vec<Value> = validated.map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(
             (validated.len(), &validated[0]["level"], &validated[0]["account"]),

@@ -128,7 +128,7 @@ async fn a_handler_without_a_valid_context_returns_500_and_has_no_effect() {
             let (status, body) = call.invoke(&functions, context.as_ref()).await;
             let expected = json!({
                 "type": "/v1/problems/internal", "title": "Internal error", "status": 500, "code": "internal",
-                "detail": "The fault is on our side", "request_id": "a-request",
+                "detail": "An internal error occurred", "request_id": "a-request",
             });
             assert_eq!((status, body), (json!(500), expected), "{} with {name}", call.resource);
         }

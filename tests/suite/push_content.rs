@@ -30,7 +30,7 @@ async fn a_push_has_at_most_3993_bytes() {
     insta::assert_snapshot!(redact(&rejected.json()), @r#"
     {
       "code": "push_too_large",
-      "detail": "The push has 3994 bytes; at most 3993 can be encrypted",
+      "detail": "The push has 3994 bytes; the maximum is 3993",
       "request_id": "<uuid>",
       "status": 413,
       "title": "The push is too large",

@@ -250,7 +250,7 @@ async fn a_publishable_key_can_only_subscribe_and_a_sending_key_can_only_send() 
         (sending.get("/subscriptions/config").await, "Subscriptions/Write"),
     ] {
         response.assert_problem(403, "permission_denied");
-        response.assert_text("detail", &format!("This key has not the permission {missing}"));
+        response.assert_text("detail", &format!("This key does not have the permission {missing}"));
     }
     assert_eq!(browser.attempts(), 1, "nothing was sent and nothing removed");
     app.stop().await;

@@ -62,7 +62,7 @@ fn check(response: &Response, expected: Expected, case: &str) {
         }
         Expected::Unknown(slugs) => {
             response.assert_problem_in(format_args!("{case}: {body}"), 422, "unknown_channel");
-            assert_eq!(body["detail"], format!("There is no channel: {slugs}"), "{case}");
+            assert_eq!(body["detail"], format!("Unknown channels: {slugs}"), "{case}");
         }
         Expected::Violation(slugs) => {
             response.assert_problem_in(format_args!("{case}: {body}"), 403, "scope_violation");

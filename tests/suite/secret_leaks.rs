@@ -57,7 +57,7 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
         assert_eq!(response["errorMessage"], "Unauthorized");
     }
     let text = String::from_utf8_lossy(&run.output);
-    assert_eq!(text.matches(r#""message":"judged""#).count(), 6, "it logs each request: {text}");
+    assert_eq!(text.matches(r#""message":"evaluated""#).count(), 6, "it logs each request: {text}");
     let secrets = [&key.secret, &inactive.secret, &wrong, environment[3].1];
     let almost = &key.secret[..key.secret.len() - 1];
     assert_eq!(leaks::count(&secrets, &run.output), 0, "{text}");

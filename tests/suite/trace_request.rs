@@ -55,8 +55,8 @@ async fn a_denied_send_is_traced_to_the_authorizer() {
     let response = key.push_to("news", &json!({ "title": "Hello" })).await.expect(403);
 
     insta::assert_snapshot!(trace(&request_id(&response)), @r#"
-    {"Code":"scope_violation","Problems":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"scope_violation","request_id":"<uuid>"}
-    {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/channels/{channel}/push","response_ms":"<ms>","response_type":"ACCESS_DENIED","status":"403"}
+    {"Code":"scope_violation","Problems":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"scope_violation","request_id":"<uuid>"}
+    {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/channels/{channel}/push","response_ms":"<ms>","response_type":"ACCESS_DENIED","status":"403","user":"-"}
     "#);
     assert_eq!(response.json()["request_id"], request_id(&response));
     app.stop().await;
@@ -71,9 +71,9 @@ async fn a_send_that_the_function_denies_is_traced_to_it() {
     let response = key.push(&json!({ "title": "Hello", "target": { "channels": ["news"] } })).await.expect(403);
 
     insta::assert_snapshot!(trace(&request_id(&response)), @r#"
-    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
+    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"Code":"scope_violation","Problems":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"scope_violation","request_id":"<uuid>","resource":"/push","status":403}
-    {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"403"}
+    {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"403","user":"-"}
     "#);
     app.stop().await;
 }
@@ -87,14 +87,14 @@ async fn requests_of_users_and_without_credentials_are_traced() {
     let nowhere = app.send(app.request(reqwest::Method::POST, "/nowhere")).await.expect(404);
 
     insta::assert_snapshot!(trace(&request_id(&nobody)), @r#"
-    {"Code":"unauthenticated","Problems":1,"level":"INFO","message":"judged","millis":"<ms>","outcome":"unauthenticated","request_id":"<uuid>"}
-    {"key_id":"-","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"UNAUTHORIZED","status":"401"}
+    {"Code":"unauthenticated","Problems":1,"level":"INFO","message":"evaluated","millis":"<ms>","outcome":"unauthenticated","request_id":"<uuid>"}
+    {"key_id":"-","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"UNAUTHORIZED","status":"401","user":"-"}
     "#);
     insta::assert_snapshot!(trace(&request_id(&user)), @r#"
-    {"account":"acme","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","person":"<uuid>","request_id":"<uuid>","resource":"/keys","status":200}
-    {"key_id":"-","method":"GET","person":"<uuid>","request_id":"<uuid>","resource":"/keys","response_ms":"<ms>","response_type":"-","status":"200"}
+    {"account":"acme","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","request_id":"<uuid>","resource":"/keys","status":200,"user":"<uuid>"}
+    {"key_id":"-","method":"GET","request_id":"<uuid>","resource":"/keys","response_ms":"<ms>","response_type":"-","status":"200","user":"<uuid>"}
     "#);
-    insta::assert_snapshot!(trace(&request_id(&nowhere)), @r#"{"key_id":"-","method":"POST","person":"-","request_id":"<uuid>","resource":"-","response_ms":"<ms>","response_type":"MISSING_AUTHENTICATION_TOKEN","status":"404"}"#);
+    insta::assert_snapshot!(trace(&request_id(&nowhere)), @r#"{"key_id":"-","method":"POST","request_id":"<uuid>","resource":"-","response_ms":"<ms>","response_type":"MISSING_AUTHENTICATION_TOKEN","status":"404","user":"-"}"#);
     app.stop().await;
 }
 
@@ -121,9 +121,9 @@ async fn a_delivered_send_is_traced_to_the_push_service() {
     let id = sent(&app, &[]).await;
 
     insta::assert_snapshot!(trace(&id), @r#"
-    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
+    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
-    {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
+    {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
     {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","page":0,"push":"<ulid>","request_id":"<uuid>","status":201,"times":1}
     {"Delivered":1,"Failed":0,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","page":0,"push":"<ulid>","request_id":"<uuid>"}
     "#);
@@ -137,9 +137,9 @@ async fn a_send_that_the_push_service_rejects_is_traced_to_it() {
     let id = sent(&app, &[400]).await;
 
     insta::assert_snapshot!(trace(&id), @r#"
-    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
+    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
-    {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
+    {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
     {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"failed","page":0,"push":"<ulid>","request_id":"<uuid>","status":400,"times":1}
     {"Delivered":0,"Failed":1,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","page":0,"push":"<ulid>","request_id":"<uuid>"}
     "#);
@@ -153,9 +153,9 @@ async fn a_retried_send_is_traced_through_each_attempt() {
     let id = sent(&app, &[503]).await;
 
     insta::assert_snapshot!(trace(&id), @r#"
-    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"judged","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
+    {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
-    {"key_id":"<ulid>","method":"POST","person":"-","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202"}
+    {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
     {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"later","page":0,"push":"<ulid>","request_id":"<uuid>","status":503,"times":1}
     {"Delivered":0,"Failed":0,"Gone":0,"Retried":1,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"retry","page":0,"push":"<ulid>","request_id":"<uuid>"}
     {"account":"acme","attempt":1,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","page":0,"push":"<ulid>","request_id":"<uuid>","status":201,"times":1}
@@ -173,7 +173,7 @@ async fn no_log_line_has_a_header_a_query_an_address_or_an_endpoint() {
     let key = app.key().create().await;
     let request = app.request(reqwest::Method::POST, "/push?word=confidential").bearer_auth(&key.secret);
     let request = request.header("User-Agent", "confidential").header("X-Confidential", "confidential");
-    let push = app.send(request.body(r#"{"title": "confidential"}"#)).await.expect(202);
+    let push = app.send(request.body(r#"{"title":"confidential"}"#)).await.expect(202);
     app.delivered().await;
 
     let path = subscription["endpoint"].as_str().and_then(|endpoint| endpoint.rsplit('/').next()).expect("a path");

@@ -62,7 +62,7 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         403,
         "admin_required",
-        "Only for admins",
+        "Admins only",
         "You are a member of the account. Only its admins can do this.",
         "Ask an admin of your account.",
     ),
@@ -83,7 +83,7 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         403,
         "permission_denied",
-        "Permission missing",
+        "Permission denied",
         "The key does not have the permission that this route requires. The detail names it.",
         "Use a key with this permission, or ask an admin to add it.",
     ),
@@ -134,14 +134,14 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         409,
         "edit_conflict",
-        "Changed at the same time",
+        "Concurrent change",
         "Other requests keep changing the same resource. This request was given up after several attempts.",
         "Read the resource again, then retry.",
     ),
     row(
         409,
         "idempotency_in_flight",
-        "The same send is in flight",
+        "Request in progress",
         "An earlier request with this Idempotency-Key is still in progress.",
         "Wait for the number of seconds in Retry-After, then repeat the request. You get the response of the first \
          one.",
@@ -185,7 +185,7 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         422,
         "idempotency_mismatch",
-        "Another send of the same name",
+        "Idempotency key reused",
         "This Idempotency-Key was used in the last 24 hours with a different body, or while the key's scope gave it a \
          different audience.",
         "Use a new Idempotency-Key for every send.",
@@ -193,7 +193,7 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
     row(
         429,
         "rate_limited",
-        "Over the key's limit",
+        "Rate limit exceeded",
         "The key's limit for this minute or this UTC day is reached. This request is not counted.",
         "Wait for the number of seconds in Retry-After. The RateLimit header shows what is left. An admin can change \
          the limits.",

@@ -27,7 +27,7 @@ pub fn parse<T: TryFrom<String>>(request: &Request) -> Result<PageRequest<T>, Pr
             .parse()
             .ok()
             .filter(|limit| (1..=100).contains(limit))
-            .ok_or_else(|| Problem::InvalidParameter("limit is not a whole number from 1 to 100".to_owned()))?,
+            .ok_or_else(|| Problem::InvalidParameter("limit must be an integer from 1 to 100".to_owned()))?,
     };
     let after = request.query_param("cursor").map(|text| {
         let entry = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());

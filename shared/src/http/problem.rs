@@ -87,23 +87,23 @@ impl Problem {
             Self::InvalidBody(_) => (400, "invalid_body", "The body is not valid"),
             Self::InvalidParameter(_) => (400, "invalid_parameter", "A parameter is not valid"),
             Self::NoAccount => (403, "no_account", "No account"),
-            Self::AdminRequired => (403, "admin_required", "Only for admins"),
+            Self::AdminRequired => (403, "admin_required", "Admins only"),
             Self::KeyInactive => (403, "key_inactive", "The key is inactive"),
             Self::KeyExpired => (403, "key_expired", "The key has expired"),
-            Self::PermissionDenied(_) => (403, "permission_denied", "Permission missing"),
+            Self::PermissionDenied(_) => (403, "permission_denied", "Permission denied"),
             Self::Scope(ScopeError::EmptyScope) => (403, "empty_scope", "The key reaches nobody"),
             Self::Scope(ScopeError::OutOfScope { .. }) => (403, "scope_violation", "Channel outside the key's scope"),
             Self::NotFound(_) => (404, "not_found", "Not found"),
             Self::ChannelExists => (409, "channel_exists", "The channel exists"),
             Self::ChannelInUse(_) => (409, "channel_in_use", "The channel is in use"),
-            Self::EditConflict => (409, "edit_conflict", "Changed at the same time"),
-            Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "The same send is in flight"),
+            Self::EditConflict => (409, "edit_conflict", "Concurrent change"),
+            Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "Request in progress"),
             Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
-            Self::IdempotencyMismatch => (422, "idempotency_mismatch", "Another send of the same name"),
+            Self::IdempotencyMismatch => (422, "idempotency_mismatch", "Idempotency key reused"),
             Self::PushTooLarge(_) => (413, "push_too_large", "The push is too large"),
             Self::UnknownChannel(_) => (422, "unknown_channel", "Unknown channel"),
             Self::TooManyChannels(_) => (422, "too_many_channels", "Too many channels"),
-            Self::RateLimited { .. } => (429, "rate_limited", "Over the key's limit"),
+            Self::RateLimited { .. } => (429, "rate_limited", "Rate limit exceeded"),
             Self::Internal(_) => (500, "internal", "Internal error"),
             Self::Unavailable(_) => (503, "unavailable", "Temporarily unavailable"),
         };
@@ -113,35 +113,37 @@ impl Problem {
     /// The sentence of this occurrence.
     pub fn detail(&self) -> String {
         match self {
-            Self::InvalidBody(errors) if errors.len() == 1 => "1 field is wrong".to_owned(),
-            Self::InvalidBody(errors) => format!("{} fields are wrong", errors.len()),
+            Self::InvalidBody(errors) if errors.len() == 1 => "1 field is invalid".to_owned(),
+            Self::InvalidBody(errors) => format!("{} fields are invalid", errors.len()),
             Self::InvalidParameter(sentence) => sentence.clone(),
-            Self::NoAccount => "You belong to no account; ask your administrator to add you to one".to_owned(),
+            Self::NoAccount => "Your user belongs to no account; ask an admin to add you".to_owned(),
             Self::AdminRequired => "Ask an admin of your account to do this".to_owned(),
             Self::KeyInactive => "This key is inactive; an admin can activate it".to_owned(),
-            Self::KeyExpired => "This key has expired; an admin can set a later expiry".to_owned(),
-            Self::PermissionDenied(needed) => format!("This key lacks the permission {}", needed.name()),
+            Self::KeyExpired => "This key has expired; an admin can extend it".to_owned(),
+            Self::PermissionDenied(needed) => format!("This key does not have the permission {}", needed.name()),
             Self::Scope(ScopeError::EmptyScope) => "This key is scoped to channels and has none".to_owned(),
             Self::Scope(error @ ScopeError::OutOfScope { .. }) => {
                 format!("This key may not send to: {}", error.refused())
             }
-            Self::NotFound(thing) => format!("There is no such {thing}"),
+            Self::NotFound(thing) => format!("No such {thing}"),
             Self::ChannelExists => "A channel with this slug already exists".to_owned(),
             Self::ChannelInUse(names) => in_use(names),
-            Self::EditConflict => "Concurrent changes to the same resource; try again".to_owned(),
-            Self::IdempotencyInProgress { .. } => "A send with this Idempotency-Key is still in progress".to_owned(),
-            Self::IdempotencyMismatch => {
-                "This Idempotency-Key was used with another body or another audience".to_owned()
+            Self::EditConflict => "Other requests are changing the same resource; try again".to_owned(),
+            Self::IdempotencyInProgress { .. } => {
+                "The first request with this Idempotency-Key is still in progress".to_owned()
             }
-            Self::PreconditionFailed => "The key has changed since the revision in If-Match; read it again".to_owned(),
+            Self::IdempotencyMismatch => {
+                "This Idempotency-Key was used with a different body, or for a different audience".to_owned()
+            }
+            Self::PreconditionFailed => "The key's ETag does not match If-Match; read the key again".to_owned(),
             Self::PushTooLarge(bytes) => {
                 format!("The push has {bytes} bytes; the maximum is {MAX_PLAINTEXT_BYTES}")
             }
-            Self::UnknownChannel(slugs) => format!("There is no channel: {}", join_slugs(slugs)),
+            Self::UnknownChannel(slugs) => format!("Unknown channels: {}", join_slugs(slugs)),
             Self::TooManyChannels(max) => format!("A subscription can be in at most {max} channels"),
             Self::RateLimited { retry_after } => format!("Try again in {retry_after} seconds"),
-            Self::Internal(_) => "The server failed; report the request_id".to_owned(),
-            Self::Unavailable(_) => "Try again in a moment".to_owned(),
+            Self::Internal(_) => "An internal error occurred".to_owned(),
+            Self::Unavailable(_) => "Try again in a few seconds".to_owned(),
         }
     }
 
@@ -222,7 +224,7 @@ const MAX_LISTED: usize = 10;
 
 fn in_use(names: &[KeyName]) -> String {
     if let [only] = names {
-        return format!("1 key has this channel in its scope: {}; remove it from the scope first", only.as_str());
+        return format!("1 key uses this channel: {}; remove it from its scope first", only.as_str());
     }
     let first: Vec<&str> = names.iter().take(MAX_LISTED).map(KeyName::as_str).collect();
     let more = match names.len().saturating_sub(MAX_LISTED) {
@@ -230,7 +232,7 @@ fn in_use(names: &[KeyName]) -> String {
         more => format!(" and {more} more"),
     };
     let first = first.join(", ");
-    format!("{} keys have this channel in their scope: {first}{more}; remove it from their scopes first", names.len())
+    format!("{} keys use this channel: {first}{more}; remove it from their scopes first", names.len())
 }
 
 impl From<Vec<FieldError>> for Problem {

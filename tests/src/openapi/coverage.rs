@@ -196,7 +196,7 @@ mod tests {
     fn a_response_in_x_not_tested_has_no_parts() {
         let parts = documented_parts(&not_tested());
         for part in
-            ["NotFound header Vary", "GET /keys 200 header Vary", "Problem field errors", "Mistake field pointer"]
+            ["NotFound header Vary", "GET /keys 200 header Vary", "Problem field errors", "FieldError field pointer"]
         {
             assert!(parts.contains(part), "{part}");
         }

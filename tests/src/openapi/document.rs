@@ -78,7 +78,7 @@ pub fn operations() -> Vec<Operation> {
             let Some(place) = item.child(name) else { continue };
             let security = match place.value["security"][0].as_object().and_then(|first| first.keys().next()) {
                 None => Security::Public,
-                Some(name) if name == "person" => Security::User,
+                Some(name) if name == "user" => Security::User,
                 Some(_) => Security::Key,
             };
             let method = name.to_uppercase().parse().expect("a method");

@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(channels(r#"{"channels": [], "next_cursor": null}"#), Ok("GET /channels 200".to_owned()));
         let body = r#"{
             "type": "/v1/problems/not_found", "title": "Not found", "status": 404, "code": "not_found",
-            "detail": "There is no such key", "request_id": "0f8e2c1a-6f0b-4b6c-9f1e-2d7c5a3b9e10"
+            "detail": "No such key", "request_id": "0f8e2c1a-6f0b-4b6c-9f1e-2d7c5a3b9e10"
         }"#;
         let problem = response(404, &[("content-type", "application/problem+json")], body);
         let seen = validated(&Method::GET, "/keys/x", &problem);
