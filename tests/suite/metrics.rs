@@ -131,7 +131,7 @@ async fn a_write_without_a_response_is_ambiguous_whether_it_arrived_or_not() {
             (validated.len(), &validated[0]["level"], &validated[0]["account"]),
             (1, &json!("ERROR"), &json!("acme"))
         );
-        assert!(validated[0]["cause"].as_str().is_some_and(|cause| cause.contains("the store does not answer")));
+        assert!(validated[0]["cause"].as_str().is_some_and(|cause| cause.contains("the store does not respond")));
         let errors = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#));
         assert_eq!(errors.count(), 1, "the cause is logged once: {lines:#?}");
     }

@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::error::{ConditionalWrite as _, Error, code, is_throttled};
+use super::conditional::ConditionalWrite as _;
+use super::error::{Error, code, is_throttled};
 use super::expression::Expression;
 use super::item::{Item, bytes, number, primary_key, text, timestamp};
 use super::key_item::{self, day_attribute, minute_attribute};

@@ -6,7 +6,8 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::audience::Recipients;
-use super::error::{Error, conditional};
+use super::conditional::conditional;
+use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, Reader, number, primary_key, text, timestamp};
 use super::retry::retry_throttled;

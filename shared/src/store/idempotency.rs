@@ -3,7 +3,8 @@
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::error::{Error, conditional};
+use super::conditional::conditional;
+use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, Reader, bytes, number, primary_key, text, timestamp};
 use super::tables::Store;

@@ -6,6 +6,7 @@
 mod audience;
 mod authorize;
 mod channels;
+mod conditional;
 mod delivery;
 mod error;
 mod expression;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::error::{Error, conditional};
+use super::conditional::conditional;
+use super::error::Error;
 use super::item::{Item, Reader, number, primary_key, text, timestamp};
 use super::key_item::{channels_attribute, read_channels};
 use super::page::{Order, Page, PageQuery};
