@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Pretty-printed JSON with `<moment>`, `<ulid>`, `<uuid>` and `<hex>` for strings of exactly these formats, so that a
+/// Pretty-printed JSON with `<timestamp>`, `<ulid>`, `<uuid>` and `<hex>` for strings of exactly these formats, so that a
 /// snapshot checks the format and not the value.
 pub fn redact(value: &Value) -> String {
     let mut value = value.clone();
@@ -26,7 +26,7 @@ fn replace(value: &mut Value) {
 fn format_of(text: &str) -> Option<&'static str> {
     let pattern: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     if pattern == "9999-99-99T99:99:99.999Z" {
-        return Some("<moment>");
+        return Some("<timestamp>");
     }
     let hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let parts: Vec<usize> = text.split('-').map(str::len).collect();

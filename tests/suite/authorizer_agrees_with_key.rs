@@ -131,7 +131,7 @@ async fn the_write_is_applied_exactly_when_the_evaluation_allows() {
                 assert_eq!(caller.retry_after, Some(retry_after), "{case_text}");
             }
             (Err(Denial::WrongSecret), Verdict::Unknown) => {}
-            (Err(evaluated), Verdict::Denied(refusal)) => assert_eq!(evaluated, refusal, "{case_text}"),
+            (Err(evaluated), Verdict::Denied(denial)) => assert_eq!(evaluated, denial, "{case_text}"),
             _ => panic!("{case_text}"),
         }
         let counted = database.counted(&key).await;

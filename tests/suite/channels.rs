@@ -13,7 +13,7 @@ async fn a_channel_is_created_listed_and_deleted() {
     assert_eq!(created.header("Location"), Some("/v1/channels/ops"));
     insta::assert_snapshot!(redact(&created.json()), @r#"
     {
-      "created_at": "<moment>",
+      "created_at": "<timestamp>",
       "created_by": {
         "id": "<uuid>",
         "name": "Ada"

@@ -63,12 +63,12 @@ async fn a_new_key_is_returned_with_its_secret() {
           "news",
           "ops"
         ],
-        "created_at": "<moment>",
+        "created_at": "<timestamp>",
         "created_by": {
           "id": "<uuid>",
           "name": "Ada"
         },
-        "expires_at": "<moment>",
+        "expires_at": "<timestamp>",
         "hint": "<hint>",
         "id": "<ulid>",
         "last_used_at": null,
@@ -84,7 +84,7 @@ async fn a_new_key_is_returned_with_its_secret() {
         "rotation": null,
         "scope": "channels",
         "status": "active",
-        "updated_at": "<moment>",
+        "updated_at": "<timestamp>",
         "usage": {
           "days": "<30 days>",
           "total": 0

@@ -40,7 +40,7 @@ async fn the_history_of_a_key_is_complete_and_newest_first() {
     [
       {
         "action": "rotated",
-        "at": "<moment>",
+        "at": "<timestamp>",
         "by": {
           "id": "<uuid>",
           "name": "Ada"
@@ -54,7 +54,7 @@ async fn the_history_of_a_key_is_complete_and_newest_first() {
       },
       {
         "action": "changed",
-        "at": "<moment>",
+        "at": "<timestamp>",
         "by": {
           "id": "<uuid>",
           "name": "Ada"
@@ -68,7 +68,7 @@ async fn the_history_of_a_key_is_complete_and_newest_first() {
           },
           "expires_at": {
             "from": null,
-            "to": "<moment>"
+            "to": "<timestamp>"
           },
           "name": {
             "from": "Webshop",

@@ -53,9 +53,9 @@ async fn a_subscription_is_created_once_and_then_updated() {
         "news",
         "ops"
       ],
-      "created_at": "<moment>",
+      "created_at": "<timestamp>",
       "id": "<hex>",
-      "updated_at": "<moment>"
+      "updated_at": "<timestamp>"
     }
     "#);
     assert_eq!(known.json()["id"], id);

@@ -29,7 +29,7 @@ async fn an_accepted_push_is_returned_with_its_audience_and_location() {
         ]
       },
       "bytes": 51,
-      "created_at": "<moment>",
+      "created_at": "<timestamp>",
       "id": "<ulid>",
       "status": "queued"
     }
@@ -67,8 +67,8 @@ async fn a_push_is_equal_for_its_key_and_for_users() {
         "gone": 1,
         "recipients": 3
       },
-      "created_at": "<moment>",
-      "finished_at": "<moment>",
+      "created_at": "<timestamp>",
+      "finished_at": "<timestamp>",
       "id": "<ulid>",
       "status": "done"
     }

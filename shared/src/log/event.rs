@@ -28,7 +28,7 @@ pub struct LogEvent<'a> {
     pub host: Option<&'a str>,
     /// The HTTP status of the response.
     pub status: Option<u16>,
-    /// The number of identical results that the line stands for.
+    /// The number of identical results that the line reports.
     pub times: Option<u64>,
     /// The outcome, one of a closed set: a problem's code, if there is a problem.
     pub outcome: &'static str,
