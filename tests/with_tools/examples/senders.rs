@@ -52,8 +52,8 @@ fn api(app: &App) -> String {
 async fn each_sender_sends_a_push_that_arrives_and_prints_its_result() {
     let app = App::start().await;
     let (key, subscriber) = (key(&app).await, app.subscriber().await);
-    let device = app.push_service.device();
-    subscriber.subscribe(&device, &["ops"]).await;
+    let browser = app.push_service.browser();
+    subscriber.subscribe(&browser, &["ops"]).await;
 
     for (n, sender) in SENDERS.into_iter().enumerate() {
         let push = json!({ "title": "Hello", "message": format!("It's \"{}\" \\ ☃", sender.1) });
@@ -63,11 +63,11 @@ async fn each_sender_sends_a_push_that_arrives_and_prints_its_result() {
         let result: Value = serde_json::from_str(&output).unwrap_or_else(|e| panic!("{}: {e}: {output}", sender.1));
         assert_eq!(result["status"], "done", "{}", sender.1);
         assert_eq!(result["counts"]["delivered"], 1, "{}", sender.1);
-        let received: Value = serde_json::from_str(&device.received()[n].plaintext).expect("JSON");
+        let received: Value = serde_json::from_str(&browser.received()[n].plaintext).expect("JSON");
         assert_eq!(received["title"], push["title"], "{}", sender.1);
         assert_eq!(received["message"], push["message"], "{}", sender.1);
     }
-    assert_eq!(device.received().len(), SENDERS.len());
+    assert_eq!(browser.received().len(), SENDERS.len());
     app.stop().await;
 }
 
