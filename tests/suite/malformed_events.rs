@@ -45,7 +45,10 @@ impl Event {
             "headers":{headers},"multiValueHeaders":{multi_value_headers},
             "queryStringParameters":{query},"multiValueQueryStringParameters":{multi_value_query},
             "pathParameters":null,"stageVariables":null,
-            "requestContext":{{"requestId":"a-request","authorizer":{authorizer},"identity":{identity}}},
+            "requestContext":{{"accountId":"000000000000","apiId":"api","domainName":"api.example.com",
+                "httpMethod":{method},"path":"/v1/push","protocol":"HTTP/1.1","requestId":"a-request",
+                "requestTime":"01/Jan/2026:00:00:00 +0000","requestTimeEpoch":1767225600000,"resourceId":"push",
+                "resourcePath":"/push","stage":"v1","authorizer":{authorizer},"identity":{identity}}},
             "body":{body},{base64}}}"#
         );
         let text = text.replace("NAME", name).replace("VALUE", value);
@@ -146,7 +149,7 @@ const CASES: [Case; 22] = [
     case("a method with a space", "200", "Unknown route", Event { method: r#""BREW COFFEE""#, ..NORMAL }),
     case("a path with a space", "200", "Allow", Event { path: r#""/push now""#, ..NORMAL }),
     case("Host with a space", "200", "Allow", header("Host", r#""a host""#)),
-    case("X-Forwarded-Proto is no scheme", "200", "Allow", header("X-Forwarded-Proto", r#""ht tp://""#)),
+    case("X-Forwarded-Proto is no scheme", "200", "Allow", header("X-Forwarded-Proto", r#""ht tp""#)),
     case(
         "a body that is not base64, but marked so",
         "400 invalid_body",
