@@ -136,7 +136,7 @@ const CASES: [Case; 22] = [
         "200",
         "Allow",
         Event {
-            authorizer: r#"{"$serde_json::private::RawValue":"x",CALLER}"#,
+            authorizer: r#"{"$serde_json::private::RawValue":"x","claims":{"$serde_json::private::RawValue":"x"},CALLER}"#,
             identity: r#"{"$serde_json::private::RawValue":{"a":1}}"#,
             ..NORMAL
         },
