@@ -11,7 +11,8 @@ pub fn path(binary: &str) -> PathBuf {
     static BUILD: Once = Once::new();
     BUILD.call_once(|| {
         // With the features of the whole workspace, so that the dependencies are compiled only once.
-        let build = "build --quiet --locked --workspace --bin pushgate --bin authorizer --bin preflight";
+        let build =
+            "build --quiet --locked --workspace --bin pushgate --bin authorizer --bin preflight --bin send-push";
         let status = Command::new(env!("CARGO")).args(build.split(' ')).current_dir(ROOT).status();
         assert!(status.expect("cargo").success(), "the binaries do not compile");
     });
