@@ -5,11 +5,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::permission::Permission;
 use shared::domain::time::Timestamp;
 
 use crate::app::App;
 use crate::push_service::Browser;
 use crate::response::Response;
+
+/// The permissions of the key of [`App::key`]: it sends, and reads the results.
+pub const SENDER_PERMISSIONS: &[&str] = &["PushNotifications/Send"];
 
 impl App {
     /// A user who is signed in, such as `admin@acme`.
@@ -24,10 +28,7 @@ impl App {
 
     /// A key of the account `acme` that may send to everyone, to be changed and created.
     pub fn key(&self) -> KeyBuilder<'_> {
-        KeyBuilder {
-            app: self,
-            body: json!({ "name": "Webshop", "permissions": ["PushNotifications/Send"], "scope": "all" }),
-        }
+        KeyBuilder { app: self, body: json!({ "name": "Webshop", "permissions": SENDER_PERMISSIONS, "scope": "all" }) }
     }
 
     /// A key of the account `acme` that may write subscriptions of every channel.
@@ -101,6 +102,12 @@ impl<'a> KeyBuilder<'a> {
     pub fn permissions(mut self, permissions: &[&str]) -> Self {
         self.body["permissions"] = json!(permissions);
         self
+    }
+
+    /// Sets every permission that exists.
+    #[must_use]
+    pub fn all_permissions(self) -> Self {
+        self.permissions(&Permission::ALL.map(Permission::name))
     }
 
     /// Sets a field of the body.

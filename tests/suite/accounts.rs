@@ -26,9 +26,8 @@ async fn globex(app: &App) -> Globex<'_> {
     for slug in ["secret", "hidden"] {
         admin.post("/channels", &json!({ "slug": slug })).await.expect(201);
     }
-    let permissions = ["PushNotifications/Send", "Subscriptions/Write"];
-    let key = app.key().permissions(&permissions).create_as("admin@globex").await;
-    let channels_key = app.key().permissions(&permissions).channels(&["secret"]).create_as("admin@globex").await;
+    let key = app.key().all_permissions().create_as("admin@globex").await;
+    let channels_key = app.key().all_permissions().channels(&["secret"]).create_as("admin@globex").await;
     let browser = app.push_service.browser();
     let subscription = key.subscribe(&browser, &["secret"]).await;
     let push = key.push(&json!({ "title": "Inside globex" })).await.expect(202).json();
@@ -59,9 +58,8 @@ async fn an_id_of_another_account_looks_absent_on_every_route() {
     let globex = globex(&app).await;
     app.channels(&["own"]).await;
     let admin = app.admin().await;
-    let permissions = ["PushNotifications/Send", "Subscriptions/Write"];
-    let all = app.key().permissions(&permissions).create().await;
-    let some = app.key().permissions(&permissions).channels(&["own"]).create().await;
+    let all = app.key().all_permissions().create().await;
+    let some = app.key().all_permissions().channels(&["own"]).create().await;
     let before = state_of_globex(&app).await;
 
     let absent_ulid = "01JD0000000000000000000000";

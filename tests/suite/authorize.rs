@@ -166,8 +166,7 @@ async fn a_key_is_read_from_either_header() {
 async fn each_allowed_request_counts_once_for_any_response_of_the_handler() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
-    let permissions = ["PushNotifications/Send", "Subscriptions/Write"];
-    let key = app.key().permissions(&permissions).create().await;
+    let key = app.key().all_permissions().create().await;
     let browser = app.push_service.browser();
     assert_eq!(last_used_at(&app, &key).await, Value::Null);
 

@@ -9,8 +9,7 @@ async fn a_request_after_delete_is_denied() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let admin = app.admin().await;
-    let permissions = ["PushNotifications/Send", "Subscriptions/Write"];
-    let key = app.key().permissions(&permissions).create().await;
+    let key = app.key().all_permissions().create().await;
     let browser = app.push_service.browser();
     let push = key.push(&json!({ "title": "Before" })).await.expect(202).json();
     let push = push["id"].as_str().expect("an id");

@@ -26,8 +26,7 @@ impl Scene {
     async fn new() -> Self {
         let app = App::start_with_fault_injection().await;
         app.channels(&["ops", "news"]).await;
-        let both = ["PushNotifications/Send", "Subscriptions/Write"];
-        let key = app.key().permissions(&both).with("limits", json!({ "per_day": 1000 })).create().await;
+        let key = app.key().all_permissions().with("limits", json!({ "per_day": 1000 })).create().await;
         let subscription = key.subscribe(&app.push_service.browser(), &[]).await;
         let (key, secret) = (key.id, key.secret);
         let token = app.admin().await.token;

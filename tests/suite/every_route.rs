@@ -53,7 +53,7 @@ async fn users_without_an_account_can_do_nothing_and_members_can_only_read() {
 
 /// Creates a key with every permission.
 async fn key_with_all_permissions(app: &App) -> Key<'_> {
-    app.key().permissions(&["PushNotifications/Send", "Subscriptions/Write"]).create().await
+    app.key().all_permissions().create().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,8 +82,7 @@ async fn a_key_that_is_inactive_expired_or_lacks_the_permission_is_denied() {
 async fn a_rate_limited_key_is_429_on_every_route() {
     let app = App::start().await;
     for operation in that_document(429, "rate_limited") {
-        let both = ["PushNotifications/Send", "Subscriptions/Write"];
-        let key = app.key().permissions(&both).with("limits", json!({ "per_day": 1 })).create().await;
+        let key = app.key().all_permissions().with("limits", json!({ "per_day": 1 })).create().await;
         // One day may end during the test.
         let mut responses = Vec::new();
         for _ in 0..3 {

@@ -77,7 +77,7 @@ async fn every_response_to_a_key_with_limits_has_rate_limit_headers() {
     let app = App::start().await;
     app.channels(&["ops", "news"]).await;
     let builder = || {
-        let builder = app.key().permissions(&["PushNotifications/Send", "Subscriptions/Write"]);
+        let builder = app.key().all_permissions();
         builder.with("limits", json!({ "per_minute": 60, "per_day": 1000 }))
     };
     let (key, narrow) = (builder().create().await, builder().channels(&["ops"]).create().await);
