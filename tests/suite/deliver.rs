@@ -326,3 +326,27 @@ async fn the_task_of_a_killed_function_is_taken_over_with_its_recorded_page() {
     );
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_of_an_unknown_kind_does_not_keep_the_others_from_their_push() {
+    let app = App::start().await;
+    let subscriber = app.subscriber().await;
+    let (known, unknown) = (app.push_service.browser(), app.push_service.browser());
+    subscriber.subscribe(&known, &[]).await;
+    let id = subscriber.subscribe(&unknown, &[]).await;
+    // As a newer version writes it.
+    let text = AttributeValue::S;
+    let update = app.local().dynamodb().update_item().table_name("SubscriptionsTable");
+    let update = update.key("pk", text(app.account("acme"))).key("sk", text(id));
+    let update =
+        update.update_expression("SET kind = :kind").expression_attribute_values(":kind", text("newer".to_owned()));
+    update.send().await.expect("an update");
+
+    let push = app.key().create().await.push(&json!({ "title": "Hello" })).await.expect(202).json();
+    app.delivered().await;
+
+    assert_eq!((known.attempts(), unknown.attempts()), (1, 0));
+    let expected = json!({ "recipients": 1, "delivered": 1, "gone": 0, "failed": 0 });
+    assert_eq!(counts(&app, &push["id"]).await, expected);
+    app.stop().await;
+}

@@ -15,6 +15,7 @@ mod edit_faults;
 mod every_route;
 mod explain_key;
 mod features;
+mod function_environment;
 mod gateway;
 mod get_key_history;
 mod idempotency;

@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -37,19 +38,29 @@ pub async fn sdk_config(config: &Config) -> Result<SdkConfig, MissingVariable> {
     if let Some(region) = config.optional("AWS_REGION") {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(credentials) = credentials(config) {
-        loader = loader.credentials_provider(credentials);
+    if let Some(credentials) = credentials(config)? {
+        // All is given, so nothing else may change it: a developer's profile can have other endpoints.
+        loader = loader
+            .credentials_provider(credentials)
+            .profile_files(EnvConfigFiles::builder().build())
+            .use_fips(false)
+            .use_dual_stack(false);
     }
     let sdk = loader.load().await;
 
     if sdk.region().is_some() { Ok(sdk) } else { Err(MissingVariable::new("AWS_REGION")) }
 }
 
-/// The credentials of the environment: in Lambda those of the function's role.
-fn credentials(config: &Config) -> Option<Credentials> {
+/// The credentials of the environment, if it has any: in Lambda those of the function's role. One half alone is an error, so
+/// that a typing error does not select another account.
+fn credentials(config: &Config) -> Result<Option<Credentials>, MissingVariable> {
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    if names.iter().all(|name| config.optional(name).is_none()) {
+        return Ok(None);
+    }
+    let (id, secret) = (config.required(names[0])?, config.required(names[1])?);
     let token = config.optional("AWS_SESSION_TOKEN").map(str::to_owned);
-    let (id, secret) = (config.optional("AWS_ACCESS_KEY_ID")?, config.optional("AWS_SECRET_ACCESS_KEY")?);
-    Some(Credentials::new(id, secret, token, None, "environment"))
+    Ok(Some(Credentials::new(id, secret, token, None, "environment")))
 }
 
 /// The URL of a service, unless it is AWS's own: `AWS_ENDPOINT_URL_DYNAMODB` and the like.
