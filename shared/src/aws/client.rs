@@ -6,7 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -39,10 +39,10 @@ pub async fn sdk_config(config: &Config) -> Result<SdkConfig, MissingVariable> {
         loader = loader.region(Region::new(region.to_owned()));
     }
     if let Some(credentials) = credentials(config)? {
-        // All is given, so nothing else may change it: a developer's profile can have other endpoints.
+        // All is given, so no profile of the machine may change it: an empty one replaces them.
         loader = loader
             .credentials_provider(credentials)
-            .profile_files(EnvConfigFiles::builder().build())
+            .profile_files(EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build())
             .use_fips(false)
             .use_dual_stack(false);
     }
