@@ -1,4 +1,4 @@
-"""Checks the layers: what crates, folders and files may import. Then plants each offence and checks that it is found.
+"""Checks the layers: what crates, folders and files may import. Then plants each offense and checks that it is found.
 
 The rules:
   crates    a function needs neither another function nor what is only true on a laptop; `local` does not need `tests`
@@ -257,7 +257,7 @@ def check(files, graph):
 
 
 def planted(files, graph):
-    """Offences, each with the message that must report it."""
+    """Offenses, each with the message that must report it."""
 
     def edit(path, line):
         assert path in files, path
@@ -293,16 +293,16 @@ def main():
         print(f"layers: {problem}", file=sys.stderr)
     if problems:
         sys.exit(1)
-    missed, offences = [], list(planted(files, graph))
-    for name, (changed, needs), message in offences:
+    missed, offenses = [], list(planted(files, graph))
+    for name, (changed, needs), message in offenses:
         if not any(message in problem for problem in check(changed, needs)):
             missed.append(name)
     for name in missed:
-        print(f"layers: a planted offence was not found: {name}", file=sys.stderr)
+        print(f"layers: a planted offense was not found: {name}", file=sys.stderr)
     if missed:
         sys.exit(1)
     imported = sum(len(edges) for root in crate_roots(files) for edges in imports(files, *root)[0].values())
-    print(f"layers: {len(files)} files, {imported} imports, 0 cycles; {len(offences)} of {len(offences)} planted offences found")
+    print(f"layers: {len(files)} files, {imported} imports, 0 cycles; {len(offenses)} of {len(offenses)} planted offenses found")
 
 
 if __name__ == "__main__":
