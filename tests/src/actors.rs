@@ -12,8 +12,11 @@ use crate::app::App;
 use crate::push_service::Browser;
 use crate::response::Response;
 
-/// The permissions of the key of [`App::key`]: it sends, and reads the results.
-pub const SENDER_PERMISSIONS: &[&str] = &["PushNotifications/Send"];
+/// The permissions of the key of [`App::key`]: all but that of a publishable key. It sends, and reads the results.
+pub fn sender_permissions() -> Vec<&'static str> {
+    let others = Permission::ALL.into_iter().filter(|permission| *permission != Permission::WriteSubscriptions);
+    others.map(Permission::name).collect()
+}
 
 impl App {
     /// A user who is signed in, such as `admin@acme`.
@@ -28,7 +31,10 @@ impl App {
 
     /// A key of the account `acme` that may send to everyone, to be changed and created.
     pub fn key(&self) -> KeyBuilder<'_> {
-        KeyBuilder { app: self, body: json!({ "name": "Webshop", "permissions": SENDER_PERMISSIONS, "scope": "all" }) }
+        KeyBuilder {
+            app: self,
+            body: json!({ "name": "Webshop", "permissions": sender_permissions(), "scope": "all" }),
+        }
     }
 
     /// A key of the account `acme` that may write subscriptions of every channel.

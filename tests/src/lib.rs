@@ -22,7 +22,7 @@ mod response;
 mod role_calls;
 pub mod runtime_api;
 
-pub use actors::{Key, KeyBuilder, SENDER_PERMISSIONS, User};
+pub use actors::{Key, KeyBuilder, User, sender_permissions};
 pub use app::App;
 pub use emulator_gap::EmulatorGap;
 pub use local_app::LocalApp;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::domain::time::Timestamp;
-use tests::{App, SENDER_PERMISSIONS, redact};
+use tests::{App, redact, sender_permissions};
 
 async fn events(app: &App, id: &str) -> Vec<Value> {
     let history = app.admin().await.get(&format!("/keys/{id}/history")).await.expect(200).json();
@@ -90,7 +90,7 @@ async fn the_history_of_a_key_is_complete_and_newest_first() {
             "hint": from_nothing(json!("<hint>")),
             "limits": from_nothing(json!({ "per_minute": null, "per_day": null })),
             "name": from_nothing(json!("Webshop")),
-            "permissions": from_nothing(json!(SENDER_PERMISSIONS)),
+            "permissions": from_nothing(json!(sender_permissions())),
             "scope": from_nothing(json!("all")),
             "status": from_nothing(json!("active")),
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::domain::account::Actor;
 use crate::domain::id::EventId;
@@ -70,7 +70,7 @@ impl AuditEvent {
 }
 
 fn changes(before: Option<&Key>, after: Option<&Key>) -> Changes {
-    let fields = |key: Option<&Key>| key.map(fields).unwrap_or_default();
+    let fields = |key: Option<&Key>| key.map(Key::audited_fields).unwrap_or_default();
     let (before, after) = (fields(before), fields(after));
     let names = if before.is_empty() { after.keys() } else { before.keys() };
     let value = |fields: &BTreeMap<&str, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -78,41 +78,4 @@ fn changes(before: Option<&Key>, after: Option<&Key>) -> Changes {
     let all = names.map(|name| ((*name).to_owned(), change(name)));
 
     all.filter(|(_, change)| change.from != change.to).collect()
-}
-
-/// The fields that an admin can change, by their names in the API. The pattern names every field of a key, so that a new
-/// one cannot be forgotten here.
-fn fields(key: &Key) -> BTreeMap<&'static str, Value> {
-    let Key {
-        name,
-        hint,
-        permissions,
-        scope,
-        status,
-        expires_at,
-        limits,
-        // Identity, secrets, usage and the edit's own marks.
-        account: _,
-        id: _,
-        hash: _,
-        previous_secret: _,
-        created_at: _,
-        created_by: _,
-        updated_at: _,
-        revision: _,
-        last_used_at: _,
-        usage: _,
-    } = key;
-    let channels: Vec<_> = scope.channels().keys().collect();
-
-    BTreeMap::from([
-        ("name", json!(name)),
-        ("hint", json!(hint)),
-        ("permissions", json!(permissions)),
-        ("scope", json!(scope.name())),
-        ("channels", json!(channels)),
-        ("status", json!(status)),
-        ("expires_at", json!(expires_at)),
-        ("limits", json!(limits)),
-    ])
 }

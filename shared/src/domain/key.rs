@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::domain::account::{Account, Actor};
 use crate::domain::id::KeyId;
@@ -233,6 +234,43 @@ impl Key {
     #[must_use]
     pub fn edited(&self, now: Timestamp) -> Self {
         Self { updated_at: now, revision: new_revision(), ..self.clone() }
+    }
+
+    /// The fields whose changes the history shows, by their names in the API. The pattern names every field of a key, so that
+    /// a new one cannot be forgotten here.
+    pub fn audited_fields(&self) -> BTreeMap<&'static str, Value> {
+        let Self {
+            name,
+            hint,
+            permissions,
+            scope,
+            status,
+            expires_at,
+            limits,
+            // Identity, secrets, usage and the edit's own marks.
+            account: _,
+            id: _,
+            hash: _,
+            previous_secret: _,
+            created_at: _,
+            created_by: _,
+            updated_at: _,
+            revision: _,
+            last_used_at: _,
+            usage: _,
+        } = self;
+        let channels: Vec<_> = scope.channels().keys().collect();
+
+        BTreeMap::from([
+            ("name", json!(name)),
+            ("hint", json!(hint)),
+            ("permissions", json!(permissions)),
+            ("scope", json!(scope.name())),
+            ("channels", json!(channels)),
+            ("status", json!(status)),
+            ("expires_at", json!(expires_at)),
+            ("limits", json!(limits)),
+        ])
     }
 
     /// The previous secret, during its overlap.
