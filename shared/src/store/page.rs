@@ -14,13 +14,6 @@ pub struct Page<T> {
     pub more: bool,
 }
 
-impl<T> Page<T> {
-    /// The last entry, from which the next page starts.
-    pub fn last(&self) -> Option<&T> {
-        self.items.last()
-    }
-}
-
 /// The order of a page's entries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
