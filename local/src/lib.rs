@@ -111,11 +111,14 @@ impl Local {
         let (sqs_listener, sqs_url) = listen(0).await?;
         let (secrets_manager_listener, secrets_manager_url) = listen(0).await?;
 
-        let template = Template::read(&options.template, &sqs_url)?;
+        let mut template = Template::read(&options.template, &sqs_url)?;
         let database = dynamodb::open(data_path, &template.tables)?;
         let journal = data_path.map(Journal::open).transpose()?;
         let queues = Arc::new(Queues::new(template.queues.clone(), journal));
         let secrets = Secrets::open(data_path, &template.secrets)?;
+        for value in template.functions.values_mut().flat_map(|function| function.environment.values_mut()) {
+            *value = secrets.resolve_references(value)?;
+        }
         let roles = Arc::new(Roles::new(template.grants.clone()));
 
         let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), iam::check));

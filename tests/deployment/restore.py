@@ -19,6 +19,8 @@ PRIMARY_KEYS = {
     "PushesTable": ("pk", "sk"),
     "HistoryTable": ("pk", "sk"),
 }
+# An item with this suffix in `account` counts the keys or the channels of the account: it is computed, never copied.
+COUNT = "#count"
 # A restored key is inactive, since it may have been deleted on purpose.
 INACTIVE = {"status": {"S": "inactive"}}
 
@@ -68,6 +70,8 @@ class Restore:
         """Copies the items; returns the number of items by outcome."""
         counts, memberships = Counter(), []
         for item in self._items(self._source):
+            if self._target == "ChannelsTable" and is_count(item):
+                continue
             if self._target == "SubscriptionsTable" and "#" in item["pk"]["S"]:
                 memberships.append(item)
             else:
@@ -81,8 +85,38 @@ class Restore:
         """Corrects the key count of each channel, on which its deletion depends; returns how many were wrong."""
         wrong = 0
         for channel in list(self._items(self._tables["ChannelsTable"])):
-            wrong += self._count_keys_of(channel)
+            if not is_count(channel):
+                wrong += self._count_keys_of(channel)
         return wrong
+
+    def count_accounts(self) -> int:
+        """Corrects the number of keys and of channels of each account, which is limited; returns how many were wrong."""
+        counted, seen = Counter(), {}
+        for item in self._items(self._tables["ChannelsTable"]):
+            if is_count(item):
+                seen[item["account"]["S"], item["slug"]["S"]] = int(item["n"]["N"])
+            else:
+                counted[item["account"]["S"] + COUNT, "channels"] += 1
+        for item in self._items(self._tables["KeysTable"]):
+            counted[item["account"]["S"] + COUNT, "keys"] += 1
+        wrong = [name for name in counted.keys() | seen.keys() if counted[name] != seen.get(name, 0)]
+        for account, kind in wrong:
+            self._correct_count(account, kind, counted[account, kind], seen.get((account, kind)))
+        return len(wrong)
+
+    def _correct_count(self, account: str, kind: str, counted: int, seen: int | None) -> None:
+        unchanged, values = "attribute_not_exists(#n)", {":counted": {"N": str(counted)}}
+        if seen is not None:
+            unchanged, values = "#n = :seen", values | {":seen": {"N": str(seen)}}
+        try:
+            self._db.update_item(
+                TableName=self._tables["ChannelsTable"], Key={"account": {"S": account}, "slug": {"S": kind}},
+                UpdateExpression="SET #n = :counted", ConditionExpression=unchanged,
+                ExpressionAttributeNames={"#n": "n"}, ExpressionAttributeValues=values,
+            )
+        except self._db.exceptions.ConditionalCheckFailedException:
+            name = account.removesuffix(COUNT)
+            raise SystemExit(f"the {kind} of {name} changed during the run: run it again") from None
 
     def _count_keys_of(self, channel: dict) -> bool:
         name = {key: channel[key] for key in PRIMARY_KEYS["ChannelsTable"]}
@@ -106,6 +140,10 @@ class Restore:
         return True
 
 
+def is_count(item: dict) -> bool:
+    return item["account"]["S"].endswith(COUNT)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", help="the name of the restored table")
@@ -119,6 +157,7 @@ def main() -> None:
         print(f"{arguments.source}: {', '.join(f'{count} {what}' for what, count in sorted(counts.items())) or 'no items'}")
         if arguments.target in ("KeysTable", "ChannelsTable") and not arguments.dry_run:
             print(f"channels whose number of keys was wrong: {restore.count_keys()}")
+            print(f"accounts whose number of keys or channels was wrong: {restore.count_accounts()}")
     except ClientError as error:
         sys.exit(str(error))
 

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use reqwest::header::HOST;
 use reqwest::{Client, Method};
 use serde_json::Value;
+use shared::domain::secret::TagKey;
 
 use crate::deployment::{self, Deployment};
+use crate::embedded_dynamodb;
 use crate::invoke_api::InvokeApi;
 use crate::local_app::LocalApp;
 use crate::openapi::{self, coverage};
@@ -106,6 +108,11 @@ impl App {
             Backend::Deployment(deployment) => deployment.account_id(name),
             _ => name.to_owned(),
         }
+    }
+
+    /// The app's tag key. A deployment does not show it, so that secrets of this one have a wrong tag there.
+    pub fn tag_key(&self) -> TagKey {
+        self.as_local().map_or_else(embedded_dynamodb::tag_key, LocalApp::tag_key)
     }
 
     /// The ID token of a user.

@@ -15,7 +15,7 @@ use shared::domain::id::KeyId;
 use shared::domain::key::{Key, KeyName};
 use shared::domain::permission::{Permission, Permissions};
 use shared::domain::scope::Scope;
-use shared::domain::secret::Secret;
+use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::store::{EditOutcome, Store};
 use tokio::net::TcpListener;
@@ -30,7 +30,15 @@ pub const CHANNELS: &str = "channels";
 /// The name of the history table.
 pub const HISTORY: &str = "history";
 
+/// The text of the tag key of secrets that a test generates.
+pub const TAG_KEY: &str = "0123456789abcdef0123456789abcdef";
+
 const REGION: &str = "eu-central-1";
+
+/// The tag key of secrets that a test generates.
+pub fn tag_key() -> TagKey {
+    TagKey::new(TAG_KEY).expect("a tag key")
+}
 
 /// The database, on a port of its own.
 pub struct EmbeddedDynamoDb {
@@ -101,7 +109,7 @@ impl EmbeddedDynamoDb {
     pub async fn add_key(&self, store: &Store, change: impl FnOnce(&mut Key)) -> (Key, Secret) {
         let now = Timestamp::now();
         let account = Account::try_from("acme".to_owned()).expect("an account");
-        let secret = Secret::generate(&account, &KeyId::generate(now));
+        let secret = Secret::generate(&account, &KeyId::generate(now), &tag_key());
         let name = KeyName::from_stored("Webshop integrations".to_owned());
         let permissions = Permissions::from([Permission::SendPush]);
         let ada = Actor { id: "0b1f5a7c-3d52-4c8e-9a41-6f2d8e7b9c10".to_owned(), name: "Ada Admin".to_owned() };

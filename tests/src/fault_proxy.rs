@@ -27,6 +27,8 @@ pub enum Fault {
     LoseResponse,
     /// The request is not applied: the response is a transaction conflict.
     Conflict,
+    /// The request is not applied: the table is throttled.
+    Throttle,
     /// The transaction is not applied: the condition of its first item failed.
     ConditionFailed,
 }
@@ -154,6 +156,10 @@ impl FaultProxy {
                         to.record(&sent, 400, 0.0);
                         Some(conflict(&sent.request))
                     }
+                    Fault::Throttle => {
+                        to.record(&sent, 400, 0.0);
+                        Some(throttled())
+                    }
                     Fault::ConditionFailed => {
                         to.record(&sent, 400, 0.0);
                         Some(cancelled(&sent.request, "ConditionalCheckFailed", "The conditional request failed"))
@@ -261,6 +267,13 @@ fn conflict(request: &Value) -> ProxyResponse {
         return cancelled(request, "TransactionConflict", message);
     }
     let body = json!({ "__type": kind("TransactionConflictException"), "message": message });
+    ProxyResponse { status: 400, body: Bytes::from(body.to_string()) }
+}
+
+/// DynamoDB's response to a request beyond the throughput of a partition.
+fn throttled() -> ProxyResponse {
+    let message = "Throughput exceeds the current capacity of your table or index";
+    let body = json!({ "__type": kind("ThrottlingException"), "message": message });
     ProxyResponse { status: 400, body: Bytes::from(body.to_string()) }
 }
 

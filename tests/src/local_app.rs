@@ -14,6 +14,7 @@ use local::{Local, Options, Route};
 use reqwest::Client;
 use serde_json::{Value, json};
 use shared::config::Config;
+use shared::domain::secret::TagKey;
 
 use crate::invoke_api::InvokeApi;
 use crate::push_service::PushService;
@@ -27,6 +28,7 @@ pub struct LocalApp {
     client: Client,
     /// The Invoke API that runs the functions, if a test chooses their environments.
     functions: Option<InvokeApi>,
+    tag_key: String,
 }
 
 impl LocalApp {
@@ -42,7 +44,14 @@ impl LocalApp {
         };
         let local = Local::start(options).await.unwrap_or_else(|e| panic!("{e}"));
 
-        let local = Self { local, push_service: push_service.address(), client: Client::new(), functions };
+        let mut local = Self {
+            local,
+            push_service: push_service.address(),
+            client: Client::new(),
+            functions,
+            tag_key: String::new(),
+        };
+        local.tag_key = local.secret("TagKeySecret").await;
         if local.functions.is_some() {
             local.run_functions(|_, _| ());
         }
@@ -150,6 +159,7 @@ impl LocalApp {
             ("SUBSCRIPTIONS_TABLE", "SubscriptionsTable"),
             ("PUSHES_TABLE", "PushesTable"),
             ("QUEUE_URL", &queue),
+            ("TAG_KEY", &self.tag_key),
             ("PUSH_HOSTS", &push_service),
             ("VAPID_SECRET", "VapidSecret"),
             ("VAPID_SUBJECT", "mailto:admin@example.com"),
@@ -181,8 +191,22 @@ impl LocalApp {
 
     /// The current value of the VAPID secret.
     pub async fn vapid_secret(&self) -> Value {
-        let secret = self.secrets_manager().get_secret_value().secret_id("VapidSecret").send().await;
-        serde_json::from_str(secret.expect("the secret").secret_string().expect("text")).expect("JSON")
+        serde_json::from_str(&self.secret("VapidSecret").await).expect("JSON")
+    }
+
+    /// The key of the tags in secrets.
+    pub fn tag_key(&self) -> TagKey {
+        TagKey::new(&self.tag_key).expect("a tag key")
+    }
+
+    /// The text of the tag key, for the environment of a function.
+    pub fn tag_key_text(&self) -> &str {
+        &self.tag_key
+    }
+
+    async fn secret(&self, id: &str) -> String {
+        let secret = self.secrets_manager().get_secret_value().secret_id(id).send().await;
+        secret.expect("the secret").secret_string().expect("text").to_owned()
     }
 
     /// Stops the app, and records the AWS calls of its functions.

@@ -8,11 +8,11 @@ use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
 use tests::{App, Key, Response};
 
-/// A well-formed secret, with a valid checksum, for a key of this account and id that has another secret.
-fn wrong_secret(account: &str, id: &str) -> String {
+/// A secret with a valid tag and checksum, for a key of this account and id that has another secret.
+fn wrong_secret(app: &App, account: &str, id: &str) -> String {
     let account = Account::try_from(account.to_owned()).expect("an account");
     let id = KeyId::try_from(id.to_owned()).expect("an id");
-    Secret::generate(&account, &id).expose().to_owned()
+    Secret::generate(&account, &id, &app.tag_key()).expose().to_owned()
 }
 
 fn send(app: &App) -> RequestBuilder {
@@ -46,10 +46,10 @@ async fn every_request_without_a_valid_key_gets_the_same_401() {
         "x".repeat(5_000),
         token,
         // Well-formed: an unknown key, a key of another account, a wrong secret, and a deleted key.
-        wrong_secret(&app.account("acme"), "01JD0000000000000000000000"),
-        wrong_secret(&app.account("globex"), &key.id),
-        wrong_secret("nobody", &key.id),
-        wrong_secret(&app.account("acme"), &key.id),
+        wrong_secret(&app, &app.account("acme"), "01JD0000000000000000000000"),
+        wrong_secret(&app, &app.account("globex"), &key.id),
+        wrong_secret(&app, "nobody", &key.id),
+        wrong_secret(&app, &app.account("acme"), &key.id),
         deleted.secret.clone(),
     ];
 
@@ -88,7 +88,7 @@ async fn checks_run_in_a_fixed_order() {
     change(json!({ "status": "inactive", "limits": { "per_day": 1 } })).await;
     key.expire().await;
 
-    let invalid = wrong_secret(&app.account("acme"), &key.id);
+    let invalid = wrong_secret(&app, &app.account("acme"), &key.id);
     let denied_first = app.send(app.request(Method::POST, "/channels/news/push").bearer_auth(invalid));
     denied_first.await.assert_problem(401, "unauthenticated");
     send().await.assert_problem(403, "key_inactive");
@@ -210,7 +210,7 @@ async fn a_denied_request_is_not_counted() {
 
     assert_eq!(key.push_to("news", &hello).await.status, 403);
     assert_eq!(key.get("/subscriptions/config").await.status, 403);
-    assert_eq!(app.send(send(&app).bearer_auth(wrong_secret(&app.account("acme"), &key.id))).await.status, 401);
+    assert_eq!(app.send(send(&app).bearer_auth(wrong_secret(&app, &app.account("acme"), &key.id))).await.status, 401);
     let path = format!("/keys/{}", key.id);
     admin.patch(&path, &json!({ "status": "inactive" })).await.expect(200);
     assert_eq!(key.push(&hello).await.status, 403);

@@ -13,7 +13,7 @@ use shared::domain::scope::Scope;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
 use shared::store::{Store, Verdict};
-use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
+use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS, tag_key};
 
 /// The secret that a request presents.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -85,7 +85,7 @@ async fn key(database: &EmbeddedDynamoDb, admin: &Store, case: &Case, now: Times
             key.limits = Limits { per_minute: case.uses.map(|(_, limit)| limit), per_day: None };
         })
         .await;
-    let another = Secret::generate(&key.account, &key.id);
+    let another = Secret::generate(&key.account, &key.id, &tag_key());
     let mut past = HashMap::new();
     if let Scope::Channels(channels) = &case.scope {
         // The store rejects channels that do not exist, so they are written to the item.

@@ -44,9 +44,15 @@ impl<'a> FaultyFunctions<'a> {
         let config = &self.config(function);
         let store = &Store::connect(config).await.expect("a store");
         let response = match function {
-            "CreateKey" => serve(event, config, async |request| create_key::handle(store, request).await).await,
+            "CreateKey" => {
+                serve(event, config, async |request| create_key::handle(store, &self.app.tag_key(), request).await)
+                    .await
+            }
             "UpdateKey" => serve(event, config, async |request| update_key::handle(store, request).await).await,
-            "RotateKey" => serve(event, config, async |request| rotate_key::handle(store, request).await).await,
+            "RotateKey" => {
+                serve(event, config, async |request| rotate_key::handle(store, &self.app.tag_key(), request).await)
+                    .await
+            }
             "DeleteKey" => serve(event, config, async |request| delete_key::handle(store, request).await).await,
             "CreateChannel" => serve(event, config, async |request| create_channel::handle(store, request).await).await,
             _ => serve(event, config, async |request| delete_channel::handle(store, request).await).await,

@@ -11,6 +11,7 @@ async fn authorize(app: &App, secret: &str, variables: &[(&str, &str)]) -> Value
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
         ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
+        ("TAG_KEY", app.local().tag_key_text()),
     ];
     environment.extend_from_slice(variables);
     let event = json!({

@@ -26,13 +26,14 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
     // Well-formed, but not the secret of the key.
     let account = shared::domain::account::Account::try_from("acme".to_owned()).expect("an account");
     let id = shared::domain::id::KeyId::try_from(key.id.clone()).expect("an id");
-    let wrong = shared::domain::secret::Secret::generate(&account, &id).expose().to_owned();
+    let wrong = shared::domain::secret::Secret::generate(&account, &id, &app.tag_key()).expose().to_owned();
     let environment = [
         ("KEYS_TABLE", "KeysTable"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"),
         ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
+        ("TAG_KEY", app.local().tag_key_text()),
         ("LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
@@ -58,7 +59,7 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
     }
     let text = String::from_utf8_lossy(&run.output);
     assert_eq!(text.matches(r#""message":"evaluated""#).count(), 6, "it logs each request: {text}");
-    let secrets = [&key.secret, &inactive.secret, &wrong, environment[3].1];
+    let secrets = [&key.secret, &inactive.secret, &wrong, environment[3].1, app.local().tag_key_text()];
     let almost = &key.secret[..key.secret.len() - 1];
     assert_eq!(leaks::count(&secrets, &run.output), 0, "{text}");
     assert_eq!(leaks::count(&[almost], &run.output), 0, "{text}");

@@ -2,6 +2,8 @@
 //! for a string that is not a key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,10 +16,10 @@ use shared::domain::key::{Key, Overlap, Status};
 use shared::domain::limits::Limits;
 use shared::domain::random;
 use shared::domain::scope::Scope;
-use shared::domain::secret::Secret;
+use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::store::{CreateOutcome, EditOutcome, Store};
-use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS};
+use tests::embedded_dynamodb::{EmbeddedDynamoDb, KEYS, tag_key};
 use tests::fault_proxy::{Fault, FaultProxy};
 
 /// The authorizer's store behind a proxy that records its calls.
@@ -87,7 +89,7 @@ impl Authorizer {
         resource: &str,
         path: &str,
     ) -> (Result<Value, String>, Vec<(String, u16, f64)>) {
-        let response = authorizer::handle(&self.store, event(key, resource, path)).await;
+        let response = authorizer::handle(&self.store, &tag_key(), event(key, resource, path)).await;
         let response = response
             .map(|response| serde_json::to_value(response).expect("JSON"))
             .map_err(|failure| failure.to_string());
@@ -204,14 +206,69 @@ async fn a_string_that_is_not_a_key_is_no_call() {
 async fn a_well_formed_unknown_key_is_at_most_one_call() {
     let authorizer = Authorizer::start().await;
     let (key, _) = authorizer.key(Status::Active).await;
-    let nowhere = Secret::generate(&key.account, &KeyId::generate(Timestamp::now()));
-    let guessed = Secret::generate(&key.account, &key.id);
+    let nowhere = Secret::generate(&key.account, &KeyId::generate(Timestamp::now()), &tag_key());
+    let guessed = Secret::generate(&key.account, &key.id, &tag_key());
 
     for secret in [nowhere, guessed] {
         let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
         assert_eq!(response, Err("Unauthorized".to_owned()));
         assert!(calls.len() <= 1, "{calls:?}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_this_deployment_did_not_issue_is_no_call() {
+    let authorizer = Authorizer::start().await;
+    let (key, _) = authorizer.key(Status::Active).await;
+    let other = TagKey::new(&"x".repeat(32)).expect("a tag key");
+
+    for id in [key.id.clone(), KeyId::generate(Timestamp::now())] {
+        let invented = Secret::generate(&key.account, &id, &other);
+        assert!(Secret::is_well_formed(invented.expose()));
+        let (response, calls) = authorizer.authorize(invented.expose(), "/push", "/push").await;
+        assert_eq!((response, calls), (Err("Unauthorized".to_owned()), Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn only_a_secret_that_was_accepted_is_retried_while_dynamodb_throttles() {
+    let database = EmbeddedDynamoDb::start().await;
+    let left = Arc::new(AtomicUsize::new(0));
+    let throttle = {
+        let left = Arc::clone(&left);
+        move |_: &Value| {
+            let throttled = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            if throttled { Fault::Throttle } else { Fault::None }
+        }
+    };
+    let proxy = FaultProxy::start(database.url(), true, throttle).await;
+    let authorizer = Authorizer { store: EmbeddedDynamoDb::store(&proxy.url()).await, database, proxy };
+    let (key, secret) =
+        authorizer.database.add_key(&EmbeddedDynamoDb::store(authorizer.database.url()).await, |_| ()).await;
+    let deleted = Secret::generate(&key.account, &KeyId::generate(Timestamp::now()), &tag_key());
+    let calls_of = async |secret: &Secret, throttled: usize| {
+        left.store(throttled, Ordering::SeqCst);
+        let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
+        (response.map(|response| response["policyDocument"]["Statement"][0]["Effect"].clone()), calls.len())
+    };
+
+    // As many calls as a client can cause without a valid secret.
+    assert_eq!(calls_of(&deleted, 100).await, (Err("Unavailable".to_owned()), 2));
+    assert_eq!(calls_of(&secret, 100).await, (Err("Unavailable".to_owned()), 2));
+    assert_eq!(calls_of(&secret, 1).await, (Ok("Allow".into()), 2), "the first request of a valid secret");
+    assert_eq!(calls_of(&secret, 6).await, (Ok("Allow".into()), 7), "accepted before");
+    assert_eq!(calls_of(&deleted, 0).await, (Err("Unauthorized".to_owned()), 1));
+
+    let admin = EmbeddedDynamoDb::store(authorizer.database.url()).await;
+    let rotated = key.rotated(
+        &Secret::generate(&key.account, &key.id, &tag_key()),
+        Overlap::try_from(0).expect("no overlap"),
+        Timestamp::now(),
+    );
+    let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
+    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
+    assert_eq!(calls_of(&secret, 0).await, (Err("Unauthorized".to_owned()), 1), "replaced");
+    assert_eq!(calls_of(&secret, 100).await, (Err("Unavailable".to_owned()), 2), "no longer accepted");
 }
 
 #[tokio::test]
@@ -228,7 +285,7 @@ async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_t
 
     // The first request of a key is also its first of the day.
     assert_eq!(calls(&old).await, 1, "with limits, on the first request of a day");
-    let new = Secret::generate(&key.account, &key.id);
+    let new = Secret::generate(&key.account, &key.id, &tag_key());
     let overlap = Overlap::try_from(600).expect("an overlap");
     let rotated = key.rotated(&new, overlap, Timestamp::now());
     let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
@@ -286,7 +343,7 @@ async fn the_previous_secret_of_a_concurrent_rotation_is_not_pruned() {
     let admin = EmbeddedDynamoDb::store(authorizer.database.url()).await;
     let (key, first) = authorizer.database.add_key(&admin, |_| ()).await;
     let rotate = async |key: &Key| {
-        let secret = Secret::generate(&key.account, &key.id);
+        let secret = Secret::generate(&key.account, &key.id, &tag_key());
         let overlap = Overlap::try_from(600).expect("an overlap");
         let rotated = key.rotated(&secret, overlap, Timestamp::now());
         let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());

@@ -13,7 +13,7 @@ use shared::domain::caller::Caller;
 use shared::domain::channel::Slug;
 use shared::domain::permission::Permission;
 use shared::domain::scope::ScopeError;
-use shared::domain::secret::Secret;
+use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::error::error_chain;
 use shared::http::Problem;
@@ -67,9 +67,9 @@ enum Decision {
 }
 
 /// Evaluates the request of an authorizer event, and writes one line to the log.
-pub async fn handle(store: &Store, event: Value) -> Result<AuthorizerResponse, Failure> {
+pub async fn handle(store: &Store, tag_key: &TagKey, event: Value) -> Result<AuthorizerResponse, Failure> {
     let (now, started) = (Timestamp::now(), Instant::now());
-    let secret = credentials::presented(&event).and_then(|text| Secret::parse(&text));
+    let secret = credentials::presented(&event).and_then(|text| Secret::parse(&text, tag_key));
 
     let decision = Box::pin(decide(store, secret.as_ref(), &event, now)).await;
 

@@ -25,5 +25,6 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
             Ok(response::created(&format!("/channels/{}", channel.slug), &views::channel(&channel)))
         }
         CreateOutcome::Exists => Err(Problem::ChannelExists),
+        CreateOutcome::LimitReached { max } => Err(Problem::ChannelLimitReached(max)),
     }
 }

@@ -6,7 +6,7 @@ use shared::domain::id::KeyId;
 use shared::domain::key::{Key, KeyName};
 use shared::domain::permission::Permissions;
 use shared::domain::scope::Scope;
-use shared::domain::secret::Secret;
+use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::parsed;
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
@@ -22,11 +22,11 @@ struct NewKey {
 }
 
 /// Responds with 201, the secret and the key.
-pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
+pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let admin = auth::admin(request)?;
     let NewKey { name, permissions, channels, options } = parse(request, now)?;
-    let secret = Secret::generate(&admin.account, &KeyId::generate(now));
+    let secret = Secret::generate(&admin.account, &KeyId::generate(now), tag_key);
     let key = Key::new(&secret, name, permissions, Scope::All, admin.actor.clone(), now);
     let mut key = options.applied_to(key);
 
@@ -37,12 +37,15 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
         let event = AuditEvent::new(Action::Created, &admin.actor, None, Some(&key), now);
-        if store.add_key(&key, &event).await? == EditOutcome::Written {
-            let view = views::with_secret(&secret, &key, now);
-            return Ok(response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision));
+        match store.add_key(&key, &event).await? {
+            EditOutcome::Written => {
+                let view = views::with_secret(&secret, &key, now);
+                return Ok(response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision));
+            }
+            EditOutcome::LimitReached { max } => return Err(Problem::KeyLimitReached(max)),
+            // A channel was deleted after it was resolved.
+            EditOutcome::Conflict => attempts.retry()?,
         }
-        // A channel was deleted after it was resolved.
-        attempts.retry()?;
     }
 }
 

@@ -20,7 +20,7 @@ const fn row(
 }
 
 /// Every code of the API, ordered by status.
-pub(crate) const CATALOG: [ProblemPage; 28] = [
+pub(crate) const CATALOG: [ProblemPage; 30] = [
     row(
         400,
         "invalid_body",
@@ -130,6 +130,20 @@ pub(crate) const CATALOG: [ProblemPage; 28] = [
         "The channel is in use",
         "The channel is assigned to one or more keys, so it cannot be deleted.",
         "Remove the channel from those keys first.",
+    ),
+    row(
+        409,
+        "key_limit_reached",
+        "Too many keys",
+        "Your account has the maximum number of keys of this deployment. The detail names it.",
+        "Delete a key that is not used, or ask the operator of this deployment for a higher maximum.",
+    ),
+    row(
+        409,
+        "channel_limit_reached",
+        "Too many channels",
+        "Your account has the maximum number of channels of this deployment. The detail names it.",
+        "Delete a channel that is not used, or ask the operator of this deployment for a higher maximum.",
     ),
     row(
         409,

@@ -3,19 +3,19 @@
 use shared::domain::history::{Action, AuditEvent};
 use shared::domain::id::KeyId;
 use shared::domain::key::Overlap;
-use shared::domain::secret::Secret;
+use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::integer;
 use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
 use shared::store::{EditOutcome, Store};
 
 /// Responds with 200, the new secret and the key.
-pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
+pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Result<Response, Problem> {
     let admin = auth::admin(request)?;
     let id: KeyId = request.path_param("id", "key")?;
     let precondition = request.precondition()?;
     let overlap = parse(request)?;
-    let secret = Secret::generate(&admin.account, &id);
+    let secret = Secret::generate(&admin.account, &id, tag_key);
 
     let mut attempts = EditAttempts::start();
     loop {

@@ -52,7 +52,7 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
             (EditOutcome::Written, None) => return Ok(show(&after)),
             // The next attempt edits what this step wrote.
             (EditOutcome::Written, Some(shrunk)) => precondition = precondition.after(&shrunk.revision),
-            (EditOutcome::Conflict, _) => {}
+            (EditOutcome::Conflict | EditOutcome::LimitReached { .. }, _) => {}
         }
         attempts.retry()?;
     }

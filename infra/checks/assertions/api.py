@@ -194,3 +194,29 @@ def add_a_function_URL(s):
 @assertion(add_a_function_URL)
 def no_function_has_a_function_URL(s):
     yield from s.of("Lambda::Url")
+
+
+KEY_ROUTES = {name for name, schemes in DOCUMENTED.items() if schemes == {"ApiKeyAuthorizer"}}
+
+
+def throttles(s):
+    """The throttle of each route that has its own, and the default of the stage as `* /*`."""
+    settings = s["Apiv1Stage"].get("MethodSettings", [])
+    return {f"{it['HttpMethod']} {it['ResourcePath']}":
+            (it.get("ThrottlingRateLimit"), it.get("ThrottlingBurstLimit")) for it in settings}
+
+
+@assertion(lambda s: s["Apiv1Stage"].pop("MethodSettings"))
+def every_route_is_throttled(s):
+    rate = {"Ref": "UserRequestRate"}
+    if throttles(s).get("* /*") != (rate, rate):
+        yield "* /*"
+
+
+@assertion(lambda s: s["Apiv1Stage"]["MethodSettings"].pop(1))
+def every_route_for_keys_and_its_preflight_has_the_throttle_of_keys(s):
+    rate = {"Ref": "KeyRequestRate"}
+    subscribing = {f"OPTIONS {name.partition(' ')[2]}" for name in KEY_ROUTES if " /subscriptions" in name}
+    own = {name for name, limits in throttles(s).items() if limits == (rate, rate)}
+    if own != KEY_ROUTES | subscribing:
+        yield text(sorted(own ^ (KEY_ROUTES | subscribing)))

@@ -10,6 +10,10 @@ INTEGRATION_TIMEOUT, AUTHORIZER_TIMEOUT = 29, 10
 
 SECRET = re.compile(r"resolve:|[A-Za-z0-9+/]{24,}")
 
+# The functions that issue or verify secrets. The tag key authorizes nothing, and is read without a call at a cold start.
+TAGGING = {"Authorizer", "CreateKey", "RotateKey"}
+TAG_KEY = {"Fn::Sub": "{{resolve:secretsmanager:${TagKeySecret}}}"}
+
 
 @assertion(lambda s: s["CreateKey"].update(Timeout=30))
 def every_API_function_times_out_before_the_integration_does(s):
@@ -67,11 +71,25 @@ def every_function_emits_metrics_with_the_name_of_its_stack(s):
 
 
 @assertion(lambda s: s.environment("Deliver").update(VAPID_SECRET="{{resolve:secretsmanager:vapid}}"))
-def no_environment_variable_contains_a_secret(s):
+def no_environment_variable_contains_a_secret_but_the_tag_key(s):
     for name in s.functions:
         for variable, value in s.environment(name).items():
-            if any(map(SECRET.search, strings(value))):
+            if value != TAG_KEY and any(map(SECRET.search, strings(value))):
                 yield f"{name} {variable}"
+
+
+@assertion(lambda s: s.environment("RotateKey").update(TAG_KEY="a fixed text that everyone can read"))
+def every_function_with_secrets_of_keys_has_the_same_generated_tag_key(s):
+    found = {name: s.environment(name).get("TAG_KEY") for name in s.functions}
+    if {name: value for name, value in found.items() if value} != dict.fromkeys(TAGGING, TAG_KEY):
+        yield text(found)
+
+
+@assertion(lambda s: s["Authorizer"].update(ReservedConcurrentExecutions=5), variants=("off",))
+def no_concurrency_is_reserved_by_default(s):
+    for name, it in s.functions.items():
+        if "ReservedConcurrentExecutions" in it:
+            yield name
 
 
 @assertion(lambda s: s.environment("Deliver").update(QUEUE_URL={"Ref": "NoQueue"}))

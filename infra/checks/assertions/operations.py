@@ -29,6 +29,9 @@ REQUIRED = {
     ("Pushgate", "SignatureRejected"), ("AWS/Lambda", "Errors"),
 }
 
+# The codes of rejected requests. An alarm on `Problems` names one of them: all functions emit the metric.
+REJECTED = {"unauthenticated", "scope_violation", "permission_denied", "key_inactive", "key_expired", "empty_scope"}
+
 CANARY_FUNCTIONS = {"Authorizer", "SendPush"}
 
 # The prefix of the alarms that exist for a canary deployment only.
@@ -114,10 +117,16 @@ def watch_every_function(s):
 
 
 @assertion(watch_every_function)
-def no_alarm_watches_Problems_which_all_functions_emit(s):
-    for name, namespace, metric, _ in metrics(s):
-        if (namespace, metric) == ("Pushgate", "Problems"):
+def an_alarm_watches_Problems_only_for_rejected_requests(s):
+    for name, namespace, metric, dimensions in metrics(s):
+        if (namespace, metric) == ("Pushgate", "Problems") and dimensions.get("Code") not in REJECTED:
             yield name
+
+
+@assertion(lambda s: s["DeniedFlood"]["Metrics"].pop())
+def every_rejection_has_an_alarm(s):
+    watched = {it["Code"] for _, _, metric, it in metrics(s) if metric == "Problems"}
+    yield from REJECTED - watched
 
 
 @assertion(lambda s: s["OldestMessageAge"]["Dimensions"][0].update(Name="Queue"))
@@ -142,7 +151,9 @@ def every_metric_of_an_alarm_is_used_in_its_expression(s):
     for name, it in alarms(s).items():
         returned = [one for one in it.get("Metrics", []) if one.get("ReturnData", True)]
         parts = {one["Id"] for one in it.get("Metrics", []) if "MetricStat" in one}
-        if parts and (len(returned) != 1 or not parts <= set(re.findall(r"\w+", returned[0]["Expression"]))):
+        # METRICS() is all of them.
+        used = parts if len(returned) == 1 and "METRICS()" in returned[0]["Expression"] else set()
+        if parts and (len(returned) != 1 or not parts <= used | set(re.findall(r"\w+", returned[0]["Expression"]))):
             yield name
 
 

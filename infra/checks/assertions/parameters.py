@@ -116,7 +116,7 @@ def no_resource_has_a_fixed_name(s):
 @assertion(lambda s: s.outputs.update(Secret={"Value": {"Fn::Sub": "{{resolve:secretsmanager:${VapidSecret}}}"}}))
 def no_output_contains_a_secret(s):
     for name, it in s.outputs.items():
-        if any("resolve:" in one for one in strings(it["Value"])) or "VapidSecret" in references(it["Value"]):
+        if any("resolve:" in one for one in strings(it["Value"])) or {"VapidSecret", "TagKeySecret"} & set(references(it["Value"])):
             yield name
 
 

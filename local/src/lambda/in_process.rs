@@ -9,6 +9,7 @@ use shared::aws::queue::Queue;
 use shared::aws::vapid_secret::VapidSecret;
 use shared::config::Config;
 use shared::domain::push_hosts::PushHosts;
+use shared::domain::secret::TagKey;
 use shared::http::{Problem, Request, Response, serve};
 use shared::store::Store;
 use tokio::sync::OnceCell;
@@ -23,10 +24,8 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
     let none = |id: &str, handle| http(config(id), |_| Box::pin(async { Ok(()) }), handle);
     let handlers = [
         ("Authorizer", authorizer(config("Authorizer"))),
-        ("CreateKey", store("CreateKey", |s, r| Box::pin(create_key::handle(s, r)))),
         ("ListKeys", store("ListKeys", |s, r| Box::pin(list_keys::handle(s, r)))),
         ("UpdateKey", store("UpdateKey", |s, r| Box::pin(update_key::handle(s, r)))),
-        ("RotateKey", store("RotateKey", |s, r| Box::pin(rotate_key::handle(s, r)))),
         ("GetKeyHistory", store("GetKeyHistory", |s, r| Box::pin(get_key_history::handle(s, r)))),
         ("ExplainKey", store("ExplainKey", |s, r| Box::pin(explain_key::handle(s, r)))),
         ("DeleteKey", store("DeleteKey", |s, r| Box::pin(delete_key::handle(s, r)))),
@@ -36,6 +35,8 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ("GetPush", store("GetPush", |s, r| Box::pin(get_push::handle(s, r)))),
         ("ListPushes", store("ListPushes", |s, r| Box::pin(list_pushes::handle(s, r)))),
         ("DeleteSubscription", store("DeleteSubscription", |s, r| Box::pin(delete_subscription::handle(s, r)))),
+        ("CreateKey", issuer(config("CreateKey"), |(s, k), r| Box::pin(create_key::handle(s, k, r)))),
+        ("RotateKey", issuer(config("RotateKey"), |(s, k), r| Box::pin(rotate_key::handle(s, k, r)))),
         ("SendPush", send_push(config("SendPush"))),
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
@@ -85,12 +86,24 @@ fn http<C: Send + Sync + 'static>(config: Config, connect: Connect<C>, handle: H
     })
 }
 
+/// The clients of a function that issues or verifies secrets.
+type Secrets = (Store, TagKey);
+
+fn connect_with_tag_key(config: &Config) -> BoxFuture<'_, Result<Secrets, ConnectError>> {
+    Box::pin(async { Ok((Store::connect(config).await?, TagKey::new(config.required("TAG_KEY")?)?)) })
+}
+
+fn issuer(config: Config, handle: Handle<Secrets>) -> Handler {
+    http(config, connect_with_tag_key, handle)
+}
+
 fn authorizer(config: Config) -> Handler {
-    let environment = Environment::new(config, |config| Box::pin(async { Ok(Store::connect(config).await?) }));
+    let environment = Environment::new(config, connect_with_tag_key);
     Arc::new(move |event| {
         let environment = Arc::clone(&environment);
         Box::pin(async move {
-            let response = authorizer::handle(environment.clients().await?, event).await;
+            let (store, tag_key) = environment.clients().await?;
+            let response = authorizer::handle(store, tag_key, event).await;
             let response = response.map_err(|error| error.to_string())?;
             serde_json::to_value(response).map_err(|error| error.to_string())
         })

@@ -67,6 +67,23 @@ impl Secrets {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The text with its dynamic references, `{{resolve:secretsmanager:NAME}}`, replaced by the secrets; an error names
+    /// the one that does not exist.
+    pub(crate) fn resolve_references(&self, text: &str) -> Result<String, StartError> {
+        const START: &str = "{{resolve:secretsmanager:";
+        let (mut resolved, mut rest) = (String::new(), text);
+        while let Some((before, reference)) = rest.split_once(START) {
+            let (name, after) = reference.split_once("}}").unwrap_or((reference, ""));
+            let missing =
+                || StartError::new(format!("The template refers to the secret {name}, which does not exist."));
+            resolved.push_str(before);
+            resolved.push_str(&self.versions().get(name).ok_or_else(missing)?.value);
+            rest = after;
+        }
+        resolved.push_str(rest);
+        Ok(resolved)
+    }
+
     fn get(&self, request: &Value) -> Response<Body> {
         let name = secret_name(request);
         let version = self.versions().get(&name).cloned();
@@ -216,6 +233,18 @@ mod tests {
         assert_eq!(secret["old"], json!([]));
         assert_eq!(generate(&json!({})).map(|it| it.len()), Some(32));
         assert_eq!(generate(&Value::Null), None);
+    }
+
+    #[test]
+    fn a_dynamic_reference_is_the_current_value() {
+        let declared = ["A", "B"].map(|name| SecretSettings { name: name.to_owned(), generate: json!({}) });
+        let secrets = Secrets::open(None, &declared).expect("secrets");
+        let value = |name: &str| secrets.versions()[name].value.clone();
+        let reference = |name: &str| format!("{{{{resolve:secretsmanager:{name}}}}}");
+        let resolved = secrets.resolve_references(&format!("a {} b {} c", reference("A"), reference("B")));
+        assert_eq!(resolved.expect("secrets"), format!("a {} b {} c", value("A"), value("B")));
+        assert_eq!(secrets.resolve_references("{{none}}").expect("no reference"), "{{none}}");
+        assert!(secrets.resolve_references(&reference("C")).is_err());
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub enum Problem {
     NotFound(&'static str),
     /// A channel with this slug exists.
     ChannelExists,
+    /// The account already has this number of keys, the maximum.
+    KeyLimitReached(u64),
+    /// The account already has this number of channels, the maximum.
+    ChannelLimitReached(u64),
     /// The keys with these names have the channel in their scope.
     ChannelInUse(Vec<KeyName>),
     /// A send with the same idempotency key is in progress.
@@ -96,6 +100,8 @@ impl Problem {
             Self::NotFound(_) => (404, "not_found", "Not found"),
             Self::ChannelExists => (409, "channel_exists", "The channel exists"),
             Self::ChannelInUse(_) => (409, "channel_in_use", "The channel is in use"),
+            Self::KeyLimitReached(_) => (409, "key_limit_reached", "Too many keys"),
+            Self::ChannelLimitReached(_) => (409, "channel_limit_reached", "Too many channels"),
             Self::EditConflict => (409, "edit_conflict", "Concurrent change"),
             Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "Request in progress"),
             Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
@@ -128,6 +134,10 @@ impl Problem {
             Self::NotFound(thing) => format!("No such {thing}"),
             Self::ChannelExists => "A channel with this slug already exists".to_owned(),
             Self::ChannelInUse(names) => in_use(names),
+            Self::KeyLimitReached(max) => format!("The account has {max} keys, the maximum; delete one first"),
+            Self::ChannelLimitReached(max) => {
+                format!("The account has {max} channels, the maximum; delete one first")
+            }
             Self::EditConflict => "Other requests are changing the same resource; try again".to_owned(),
             Self::IdempotencyInProgress { .. } => {
                 "The first request with this Idempotency-Key is still in progress".to_owned()

@@ -20,7 +20,7 @@ use super::writers::Prunable;
 use crate::domain::access::{AccessRequest, Denial, RequestedTarget, SecretVersion};
 use crate::domain::caller::Caller;
 use crate::domain::key::{Key, Status};
-use crate::domain::secret::Secret;
+use crate::domain::secret::{Secret, SecretHash};
 use crate::domain::time::Timestamp;
 
 /// The maximum number of consecutive attempts without a response.
@@ -69,23 +69,27 @@ impl Store {
         let mut writer = self.writers.borrow();
         let mut prunable = self.writers.take_prunable(secret.key()).without(writer.name());
         let n = writer.next(now);
-        let mut version = SecretVersion::Current;
-        let (mut unanswered, mut retries) = (0, Retries::start());
+        let (mut version, hash) = (SecretVersion::Current, secret.hash());
+        let proven = self.proven.contains(&hash);
+        let mut retries = if proven { Retries::start() } else { Retries::start_unproven() };
+        let mut unanswered = 0;
 
         loop {
-            let failure = match self.count((secret, version), request, now, writer.name(), n, &prunable).await? {
+            let mut throttled = false;
+            let failure = match self.count(secret, (&hash, version), request, now, writer.name(), n, &prunable).await? {
                 Attempt::Applied(item) => {
                     self.writers.remember(secret.key(), &item, now);
+                    self.proven.insert(&hash);
                     return allowed(&item, None, now);
                 }
-                Attempt::ConditionFailed(None) => return Ok(Verdict::Unknown),
+                Attempt::ConditionFailed(None) => return Ok(self.unknown(&hash)),
                 Attempt::ConditionFailed(Some(item)) => {
                     let last_write = key_item::slots(&item).get(writer.name()).copied();
                     if last_write == Some(n) {
                         return allowed(&item, None, now);
                     }
-                    match key_item::from_item(&item)?.authorize(&secret.hash(), request, now) {
-                        Err(Denial::WrongSecret) => return Ok(Verdict::Unknown),
+                    match key_item::from_item(&item)?.authorize(&hash, request, now) {
+                        Err(Denial::WrongSecret) => return Ok(self.unknown(&hash)),
                         Err(Denial::RateLimited { retry_after }) => return allowed(&item, Some(retry_after), now),
                         Err(denial) => return Ok(Verdict::Denied(denial)),
                         // The previous secret matched: retry the write with its condition.
@@ -95,6 +99,7 @@ impl Store {
                         Ok(_) => prunable = Prunable::default(),
                     }
                     unanswered = 0;
+                    retries.proven();
                     retries.count();
                     Error::Unexpected("the counting write and the key's decision differ".into())
                 }
@@ -106,21 +111,31 @@ impl Store {
                 Attempt::NotApplied(error) => {
                     unanswered = 0;
                     retries.count();
-                    retries.backoff().await;
+                    throttled = true;
                     error
                 }
             };
             if unanswered == MAX_UNANSWERED || retries.exhausted() {
                 return Err(failure);
             }
+            if throttled {
+                retries.backoff().await;
+            }
         }
+    }
+
+    /// The verdict on a secret that is not the key's.
+    fn unknown(&self, hash: &SecretHash) -> Verdict {
+        self.proven.remove(hash);
+        Verdict::Unknown
     }
 
     /// Sends one attempt. All attempts of a request are the same write, except for what they prune and for the secret's
     /// version.
     async fn count(
         &self,
-        (secret, version): (&Secret, SecretVersion),
+        secret: &Secret,
+        (hash, version): (&SecretHash, SecretVersion),
         request: &AccessRequest,
         now: Timestamp,
         writer: &str,
@@ -131,7 +146,7 @@ impl Store {
             SecretVersion::Current => Expression::when("#hash = :hash").name("#hash", "hash"),
             SecretVersion::Previous => Expression::when("#hash = :hash AND old_until > :now").name("#hash", "old_hash"),
         }
-        .value(":hash", bytes(secret.hash().as_bytes()))
+        .value(":hash", bytes(hash.as_bytes()))
         .and("#status = :active")
         .name("#status", "status")
         .value(":active", text(Status::Active.name()))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
+use super::counts::Counted;
 use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, Reader, actor, number, primary_key, text, timestamp};
@@ -23,6 +24,11 @@ pub enum CreateOutcome {
     Created,
     /// A channel with this slug exists.
     Exists,
+    /// The account already has the maximum number of channels.
+    LimitReached {
+        /// The maximum.
+        max: u64,
+    },
 }
 
 /// The outcome of the deletion of a channel.
@@ -37,13 +43,16 @@ pub enum DeleteOutcome {
 }
 
 impl Store {
-    /// Adds a channel, if no channel has its slug.
+    /// Adds a channel, if no channel has its slug and the account has less than the maximum.
     pub async fn add_channel(&self, account: &Account, channel: &Channel) -> Result<CreateOutcome, Error> {
         let put = Expression::when("attribute_not_exists(slug)");
         let put = put.transact_put(&self.tables.channels, to_item(account, channel))?;
-        match self.transact(vec![put]).await {
+        match self.transact(vec![put, self.count_added(account, Counted::Channels)?]).await {
             Ok(TransactionOutcome::Committed) => Ok(CreateOutcome::Created),
-            Ok(TransactionOutcome::ConditionFailed(_)) => Ok(CreateOutcome::Exists),
+            Ok(TransactionOutcome::ConditionFailed(0)) => Ok(CreateOutcome::Exists),
+            Ok(TransactionOutcome::ConditionFailed(_)) => {
+                Ok(CreateOutcome::LimitReached { max: self.max_counts.channels })
+            }
             // No response: the channel itself tells.
             Err(error @ Error::Unavailable(_)) => {
                 let existing = self.existing(account, &Slugs::from([channel.slug.clone()])).await?;
@@ -92,7 +101,7 @@ impl Store {
                 .name("#keys", "keys")
                 .value(":zero", number(0))
                 .transact_delete(&self.tables.channels, item_key(account, slug))?;
-            let no_response = match self.transact(vec![delete]).await {
+            let no_response = match self.transact(vec![delete, self.count_deleted(account, Counted::Channels)?]).await {
                 Ok(TransactionOutcome::Committed) => return Ok(DeleteOutcome::Deleted),
                 Ok(TransactionOutcome::ConditionFailed(_)) => None,
                 Err(error @ Error::Unavailable(_)) => Some(error),

@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::channels::adjust_key_count;
+use super::counts::Counted;
 use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, primary_key, text};
@@ -24,6 +25,11 @@ pub enum EditOutcome {
     Written,
     /// Not written: the key was edited or deleted since it was read, or a channel was deleted. Read again.
     Conflict,
+    /// Not added: the account already has the maximum number of keys.
+    LimitReached {
+        /// The maximum.
+        max: u64,
+    },
 }
 
 impl Store {
@@ -31,7 +37,8 @@ impl Store {
     pub async fn add_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let put = Expression::when("attribute_not_exists(id)");
         let put = put.transact_put(&self.tables.keys, key_item::to_item(key))?;
-        let counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
+        let mut counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
+        counts.total = Some(self.count_added(&key.account, Counted::Keys)?);
         self.edit(key, put, event, counts).await
     }
 
@@ -70,7 +77,8 @@ impl Store {
     pub async fn delete_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let delete = Expression::when("revision = :before").value(":before", text(&key.revision));
         let delete = delete.transact_delete(&self.tables.keys, item_key(&key.account, &key.id))?;
-        let counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
+        let mut counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
+        counts.total = Some(self.count_deleted(&key.account, Counted::Keys)?);
         self.edit(key, delete, event, counts).await
     }
 
@@ -93,7 +101,7 @@ impl Store {
         update.transact_update(&self.tables.keys, item_key(&before.account, &before.id))
     }
 
-    /// Writes the change of the key, its audit event and the key counts of its channels. A channel that is removed may not
+    /// Writes the change of the key, its audit event and the counts. A channel that is removed may not
     /// exist, as after a restore of a table. That must not block revoking the key, so its count is then skipped.
     async fn edit(
         &self,
@@ -103,13 +111,18 @@ impl Store {
         counts: KeyCounts,
     ) -> Result<EditOutcome, Error> {
         let audit = self.audit_item(&key.account, &key.id, event)?;
-        let KeyCounts { mut removed, added } = counts;
+        let KeyCounts { mut removed, added, total } = counts;
         loop {
-            let items = std::iter::once(&change).chain(&removed).chain(&added).chain([&audit]).cloned().collect();
+            let items: Vec<_> =
+                std::iter::once(&change).chain(&removed).chain(&added).chain([&audit]).chain(&total).cloned().collect();
+            let last = items.len() - 1;
             match self.transact(items).await {
                 Ok(TransactionOutcome::Committed) => return Ok(EditOutcome::Written),
                 Ok(TransactionOutcome::ConditionFailed(index)) if (1..=removed.len()).contains(&index) => {
                     removed.remove(index - 1);
+                }
+                Ok(TransactionOutcome::ConditionFailed(index)) if index == last && total.is_some() => {
+                    return Ok(EditOutcome::LimitReached { max: self.max_counts.keys });
                 }
                 Ok(TransactionOutcome::ConditionFailed(_)) => return Ok(EditOutcome::Conflict),
                 // No response: the audit event tells whether the transaction was committed. Otherwise a secret could be lost,
@@ -128,7 +141,7 @@ impl Store {
             let only = these.iter().filter(|(slug, id)| others.get(slug) != Some(id));
             only.map(|(slug, id)| adjust_key_count(&self.tables.channels, account, slug, id, by)).collect()
         };
-        Ok(KeyCounts { removed: only(before, after, -1)?, added: only(after, before, 1)? })
+        Ok(KeyCounts { removed: only(before, after, -1)?, added: only(after, before, 1)?, total: None })
     }
 }
 
@@ -136,9 +149,10 @@ fn item_key(account: &Account, id: &KeyId) -> Item {
     primary_key(("account", account.as_str()), ("id", id.as_str()))
 }
 
-/// The updates of channels' key counts.
+/// The updates of key counts: of channels, and of the account.
 #[derive(Default)]
 struct KeyCounts {
     removed: Vec<TransactWriteItem>,
     added: Vec<TransactWriteItem>,
+    total: Option<TransactWriteItem>,
 }

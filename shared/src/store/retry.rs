@@ -10,6 +10,9 @@ use crate::domain::random;
 /// The maximum number of retries: about 4 seconds in all.
 const MAX_RETRIES: u32 = 12;
 
+/// The maximum number of retries for a client that has not proven its secret: about 50 milliseconds in all.
+const MAX_UNPROVEN_RETRIES: u32 = 2;
+
 /// No retry starts after this, so that the whole fits the authorizer's time limit of 10 seconds.
 const RETRY_BUDGET: Duration = Duration::from_secs(6);
 
@@ -17,11 +20,22 @@ const RETRY_BUDGET: Duration = Duration::from_secs(6);
 pub(super) struct Retries {
     started: Instant,
     count: u32,
+    max: u32,
 }
 
 impl Retries {
     pub(super) fn start() -> Self {
-        Self { started: Instant::now(), count: 0 }
+        Self { started: Instant::now(), count: 0, max: MAX_RETRIES }
+    }
+
+    /// Few retries, so that a client without a valid secret cannot occupy the authorizer while DynamoDB throttles.
+    pub(super) fn start_unproven() -> Self {
+        Self { max: MAX_UNPROVEN_RETRIES, ..Self::start() }
+    }
+
+    /// Allows all retries, since the secret is proven now.
+    pub(super) fn proven(&mut self) {
+        self.max = MAX_RETRIES;
     }
 
     /// Counts one more retry.
@@ -31,7 +45,7 @@ impl Retries {
 
     /// Whether the number or the time of the retries is used up.
     pub(super) fn exhausted(&self) -> bool {
-        self.count >= MAX_RETRIES || self.started.elapsed() > RETRY_BUDGET
+        self.count >= self.max || self.started.elapsed() > RETRY_BUDGET
     }
 
     /// Waits with exponential backoff and up to 50 % jitter.

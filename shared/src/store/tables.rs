@@ -6,8 +6,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
+use super::counts::MaxCounts;
 use super::error::Error;
 use super::item::Item;
+use super::proven::ProvenSecrets;
 use super::writers::WriterPool;
 use crate::aws::client;
 use crate::config::{Config, MissingVariable};
@@ -24,6 +26,8 @@ pub struct Store {
     /// A client without the SDK's retries: the counting write decides itself what a lost response means.
     pub(super) no_retry_client: Client,
     pub(super) writers: WriterPool,
+    pub(super) proven: ProvenSecrets,
+    pub(super) max_counts: MaxCounts,
     pub(super) tables: Tables,
 }
 
@@ -47,6 +51,8 @@ impl Store {
             client: Client::from_conf(builder.clone().build()),
             no_retry_client: Client::from_conf(builder.retry_config(RetryConfig::disabled()).build()),
             writers: WriterPool::default(),
+            proven: ProvenSecrets::default(),
+            max_counts: MaxCounts::from_config(config),
             tables: Tables {
                 keys: name("KEYS_TABLE"),
                 history: name("HISTORY_TABLE"),

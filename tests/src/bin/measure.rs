@@ -1,7 +1,9 @@
 //! The command line of the measuring programs.
 
 use clap::{Parser, Subcommand};
-use tests::measure::{cost, counting_faults, idempotency, limits, malformed, revocation, rotation, startup, usage};
+use tests::measure::{
+    cost, counting_faults, flood, idempotency, limits, malformed, revocation, rotation, startup, usage,
+};
 
 #[derive(Parser)]
 #[command(about = "Measures Pushgate's guarantees, and fails if one is broken")]
@@ -54,6 +56,11 @@ enum Measurement {
         #[arg(default_value_t = 1_000)]
         recipients: usize,
     },
+    /// Simulates which rate of requests without a valid secret costs a valid key its service.
+    Flood {
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+    },
     /// The time from `cargo run` on a built tree to the first response.
     Startup {
         #[arg(default_value_t = 5)]
@@ -72,6 +79,7 @@ async fn main() {
         Measurement::Idempotency { rounds } => idempotency::run(rounds).await,
         Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
         Measurement::Cost { recipients } => cost::run(recipients).await,
+        Measurement::Flood { seconds } => flood::run(seconds),
         Measurement::Startup { starts } => startup::run(starts).await,
     }
 }

@@ -100,8 +100,8 @@ impl Losses {
             _ => Fault::None,
         };
         let lost = match fault {
-            // A conflict and a failed condition are responses.
-            Fault::None | Fault::Conflict | Fault::ConditionFailed => {
+            // All others are responses.
+            Fault::None | Fault::Conflict | Fault::Throttle | Fault::ConditionFailed => {
                 *in_a_row = 0;
                 return fault;
             }

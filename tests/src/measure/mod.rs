@@ -2,6 +2,7 @@
 
 pub mod cost;
 pub mod counting_faults;
+pub mod flood;
 pub mod idempotency;
 pub mod limits;
 pub mod malformed;

@@ -12,7 +12,7 @@ use shared::domain::random;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
 use shared::store::{EditOutcome, Error, Store, Verdict};
-use tests::embedded_dynamodb::EmbeddedDynamoDb;
+use tests::embedded_dynamodb::{EmbeddedDynamoDb, tag_key};
 use tests::fault_proxy::{FaultProxy, HeldRequest, Rewrites, SentRequest, Signature};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
@@ -269,7 +269,7 @@ impl Simulator {
     }
 
     async fn rotate(&mut self) -> Result<(), Stop> {
-        let secret = Secret::generate(&self.key.account, &self.key.id);
+        let secret = Secret::generate(&self.key.account, &self.key.id, &tag_key());
         let overlap = Overlap::try_from(604_800).expect("7 days");
         let after = self.key.rotated(&secret, overlap, Timestamp::from_millis(self.now));
         let event = self.event(Action::Rotated, &after);
