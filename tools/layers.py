@@ -49,6 +49,8 @@ FORBIDDEN = {
     "functions": r"aws_(sdk|config|types|credential|smithy)\w*",
 }
 
+# What `automod::dir!` declares: each file of the folder.
+EVERY_FILE = "*"
 LAPTOP = {"dynoxide-rs", "axum", "local", "tests"}
 STORE_ONLY = re.compile(rb'"(pk|sk)"|_expression\(')
 
@@ -137,6 +139,9 @@ def parse(source):
             modules.add(source[name.start_byte : name.end_byte].decode())
         if is_test_only(node, source):
             continue
+        if node.type == "macro_invocation" and source[node.start_byte :].startswith(b"automod::dir!"):
+            modules.add(EVERY_FILE)
+            continue
         if node.type == "use_declaration":
             paths.update(use_paths(node.child_by_field_name("argument"), source))
             continue
@@ -147,6 +152,16 @@ def parse(source):
             continue
         queue.extend(node.children)
     return frozenset(paths), frozenset(modules)
+
+
+def submodules(files, path):
+    """The names of the modules that a file declares."""
+    names = parse(files[path])[1]
+    if EVERY_FILE not in names:
+        return names
+    folder = path.rsplit("/", 1)[0]
+    siblings = {name.removesuffix(".rs") for name in (it.removeprefix(f"{folder}/") for it in files) if "/" not in name}
+    return names - {EVERY_FILE} | siblings - {"lib", "main", "mod"}
 
 
 def crate_roots(files):
@@ -162,7 +177,7 @@ def module_files(files, root, folder):
     found, queue = {(): root}, [((), folder)]
     while queue:
         module, place = queue.pop()
-        for name in parse(files[found[module]])[1]:
+        for name in submodules(files, found[module]):
             for path, inner in ((f"{place}/{name}.rs", f"{place}/{name}"), (f"{place}/{name}/mod.rs", f"{place}/{name}")):
                 if path in files:
                     found[(*module, name)] = path
@@ -175,7 +190,7 @@ def imports(files, root, folder):
     modules = module_files(files, root, folder)
     edges, external = {path: set() for path in modules.values()}, {path: set() for path in modules.values()}
     for module, path in modules.items():
-        paths, declared = parse(files[path])
+        paths, declared = parse(files[path])[0], submodules(files, path)
         for segments in paths:
             first, base = segments[0], None
             rest = segments[1:]

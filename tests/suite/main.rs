@@ -1,43 +1,6 @@
 //! The suite: tests over HTTP, against the app in this process with a new database or against a deployment.
 
-mod accounts;
-mod authorize;
-mod authorizer_agrees_with_key;
-mod aws_only;
-mod channels;
+// A file of this folder is a module; a folder is declared here.
 mod counting_faults;
-mod create_key;
-mod delete_key;
-mod deliver;
-mod delivery_faults;
-mod dependency_failures;
-mod edit_faults;
-mod every_route;
-mod explain_key;
-mod features;
-mod function_environment;
-mod gateway;
-mod get_key_history;
-mod idempotency;
-mod if_match;
-mod list_keys;
-mod malformed_events;
-mod metrics;
-mod missing_context;
-mod openapi;
-mod push_content;
-mod put_subscription;
-mod put_subscription_body;
-mod queue_failures;
-mod read_pushes;
-mod readme;
-mod restart;
-mod rotate_key;
-mod rotate_vapid;
-mod scope;
-mod secret_leaks;
-mod send_push;
-mod trace_request;
-mod transaction_conflicts;
-mod update_key;
-mod write_cost;
+
+automod::dir!("suite");
