@@ -26,7 +26,7 @@ REQUIRED = {
     ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
     ("AWS/DynamoDB", "ReadThrottleEvents"), ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
-    ("Pushgate", "SignatureRejected"), ("AWS/Lambda", "Errors"),
+    ("Pushgate", "SignatureRejected"), ("Pushgate", "EventMismatch"), ("AWS/Lambda", "Errors"),
 }
 
 CANARY_FUNCTIONS = {"Authorizer", "SendPush"}
@@ -35,7 +35,7 @@ CANARY_FUNCTIONS = {"Authorizer", "SendPush"}
 CANARY_PREFIX = "Canary"
 
 # The alarms for conditions that must never occur: one breaching period is enough.
-IMMEDIATE = {"DeadLetterQueueNotEmpty", "SignatureRejected"}
+IMMEDIATE = {"DeadLetterQueueNotEmpty", "SignatureRejected", "EventMismatch"}
 
 
 def alarms(s):

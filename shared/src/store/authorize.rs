@@ -80,9 +80,13 @@ impl Store {
                 }
                 Attempt::ConditionFailed(None) => return Ok(Verdict::Unknown),
                 Attempt::ConditionFailed(Some(item)) => {
-                    let last_write = key_item::slots(&item).get(writer.name()).copied();
+                    let last_write = key_item::last_write(&item, writer.name());
                     if last_write == Some(n) {
                         return allowed(&item, None, now);
+                    }
+                    // Before the item is parsed, which takes longer for a larger key.
+                    if !key_item::has_secret(&item, &secret.hash(), now) {
+                        return Ok(Verdict::Unknown);
                     }
                     match key_item::from_item(&item)?.authorize(&secret.hash(), request, now) {
                         Err(Denial::WrongSecret) => return Ok(Verdict::Unknown),
