@@ -22,7 +22,7 @@ def deploy(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
     """Deploys the stack, and configures what MiniStack does not read from the template."""
     parameters = {
         "RetainData": "false",
-        "AllowPasswordSignIn": "true",
+        "AllowTestSignIn": "true",
         "LogLevel": "info",
         "AllowedPushHosts": stack.push_hosts_with(push_hosts),
     }

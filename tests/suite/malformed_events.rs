@@ -180,7 +180,8 @@ async fn run(
     environment: &[(String, String)],
     caller: &Caller,
 ) -> Vec<(&'static str, [String; 2])> {
-    let with_method = |event: Event| Event { method: if event.method == NORMAL.method { method } else { event.method }, ..event };
+    let with_method =
+        |event: Event| Event { method: if event.method == NORMAL.method { method } else { event.method }, ..event };
     let events = CASES.iter().flat_map(|case| [case.event, NORMAL]).map(|event| with_method(event).text(caller));
     let mut outcomes = outcomes(binary, environment, events.collect()).await.into_iter();
     let mut next = || outcomes.next().unwrap_or_default();

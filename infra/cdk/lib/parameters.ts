@@ -27,7 +27,7 @@ export interface PushgateParameters {
   readonly googleSecret?: string;
   readonly microsoftSecret?: string;
   readonly appleSecret?: string;
-  readonly allowPasswordSignIn?: boolean;
+  readonly allowTestSignIn?: boolean;
   readonly retainData?: boolean;
 }
 

@@ -42,6 +42,6 @@ export const PARAMETERS: Record<string, string> = {
   GoogleSecret: 'pushgate/google',
   MicrosoftSecret: 'pushgate/microsoft',
   AppleSecret: 'pushgate/apple',
-  AllowPasswordSignIn: 'true',
+  AllowTestSignIn: 'true',
   RetainData: 'false',
 };

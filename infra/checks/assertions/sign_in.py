@@ -51,10 +51,10 @@ def for_tests_password_sign_in_by_API_needs_AWS_credentials(s):
             yield name
 
 
-@assertion(lambda s: s.declared["AllowPasswordSignIn"].update(Default="true"))
+@assertion(lambda s: s.declared["AllowTestSignIn"].update(Default="true"))
 def password_sign_in_by_API_is_off_by_default(s):
-    if s.declared["AllowPasswordSignIn"]["Default"] != "false":
-        yield "AllowPasswordSignIn"
+    if s.declared["AllowTestSignIn"]["Default"] != "false":
+        yield "AllowTestSignIn"
 
 
 @assertion(lambda s: s["UserPoolClient"]["AllowedOAuthFlows"].append("implicit"))
