@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use local::Route;
 use local::lambda::{Handler, in_process};
-use local::template::Route;
 use serde_json::{Map, Value, json};
 use tests::openapi::{Operation, Security, operations};
 use tests::{App, logs};
