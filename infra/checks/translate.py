@@ -32,6 +32,7 @@ ON = {
     "HostedZoneId": "Z0123456789",
     "EnableWaf": "true",
     "UserPoolDomainPrefix": "pushgate-example",
+    "AllowTestSignIn": "true",
     "GoogleSecret": "pushgate/google",
     "MicrosoftSecret": "pushgate/microsoft",
     "AppleSecret": "pushgate/apple",

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / ".tools/ministack/bin/ministack"
+PROGRAM = [ROOT / ".tools/ministack/bin/python", ROOT / "tests/deployment/ministack_server.py"]
 REGION = "eu-central-1"
 
 
@@ -68,7 +68,7 @@ class MiniStack:
         with self.log.open("wb") as log:
             # In a session of its own, so that the functions are killed with it.
             self.process = subprocess.Popen(
-                [PROGRAM], cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+                PROGRAM, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         try:
             self._wait_until_ready()

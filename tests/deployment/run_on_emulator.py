@@ -20,7 +20,12 @@ PUSH_HOSTS = 2 * THREADS
 
 def deploy(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
     """Deploys the stack, and configures what MiniStack does not read from the template."""
-    parameters = {"RetainData": "false", "LogLevel": "info", "AllowedPushHosts": stack.push_hosts_with(push_hosts)}
+    parameters = {
+        "RetainData": "false",
+        "AllowTestSignIn": "true",
+        "LogLevel": "info",
+        "AllowedPushHosts": stack.push_hosts_with(push_hosts),
+    }
     deployed = stack.deploy(emulator, NAME, parameters)
     stack.put_gateway_responses(deployed)
     return deployed

@@ -14,6 +14,9 @@ POINT = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8p
 DOUBTFUL_LINK = re.compile(r"https?://(?![a-z]+(\.[a-z]+)*(/[!-~]*)?$)")
 LINK = re.compile("/(url|icon|image|badge|actions/[01]/icon)")
 
+# The pointers of texts that are shown.
+TEXT = re.compile("/(name|title|message|actions/[01]/(action|title))")
+
 
 def accepted_value(pointer, text):
     """A value that the API accepts at this pointer, if this text may be rejected although its schema allows it."""
@@ -28,6 +31,9 @@ def accepted_value(pointer, text):
         return POINT
     if LINK.fullmatch(pointer) and DOUBTFUL_LINK.match(text):
         # A schema cannot express which hosts the URL standard accepts.
+        return "/a"
+    if (LINK.fullmatch(pointer) or TEXT.fullmatch(pointer)) and not (text.isascii() and text.isprintable()):
+        # A pattern cannot list the characters that hide, blank or reorder text.
         return "/a"
     return None
 

@@ -128,6 +128,10 @@ async fn a_key_is_read_from_either_header() {
         vec![("X-API-Key", k.to_owned())],
         vec![("X-Api-KEY", k.to_owned())],
         vec![bearer("Bearer", k), api_key(k)],
+        vec![bearer("Bearer", k), bearer("bearer", k)],
+        vec![api_key(k), ("X-API-Key", k.to_owned())],
+        vec![bearer("Bearer", k), api_key(k), api_key(k)],
+        vec![api_key(&format!(" {k} "))],
     ] {
         let request = headers.iter().fold(send(&app), |request, (name, value)| request.header(*name, value));
         assert_eq!(
@@ -138,7 +142,7 @@ async fn a_key_is_read_from_either_header() {
         );
     }
     let allowed = key.uses().await;
-    assert_eq!(allowed, 9);
+    assert_eq!(allowed, 13);
 
     for (case, headers) in [
         ("two keys", vec![bearer("Bearer", k), api_key(o)]),
@@ -151,6 +155,14 @@ async fn a_key_is_read_from_either_header() {
         ("Basic", vec![bearer("Basic", k)]),
         ("Basic beside a key", vec![bearer("Basic", "YTpi"), api_key(k)]),
         ("no scheme", vec![("Authorization", k.to_owned())]),
+        ("a list of one key", vec![("Authorization", format!("Bearer {k}, Bearer {k}"))]),
+        ("a list of one key", vec![api_key(&format!("{k},{k}"))]),
+        ("a key and a list", vec![api_key(k), api_key(&format!("{k}, {k}"))]),
+        ("a no-break space before the key", vec![bearer("Bearer", &format!("\u{a0}{k}"))]),
+        ("a no-break space after the key", vec![bearer("Bearer", &format!("{k}\u{a0}"))]),
+        ("an ideographic space", vec![api_key(&format!("\u{3000}{k}"))]),
+        ("a no-break space before the scheme", vec![bearer("\u{a0}Bearer", k)]),
+        ("a next-line character beside a key", vec![bearer("Bearer", k), api_key(&format!("{k}\u{85}"))]),
         ("another header", vec![("x-key", k.to_owned())]),
     ] {
         let request = headers.iter().fold(send(&app), |request, (name, value)| request.header(*name, value));

@@ -214,18 +214,39 @@ async fn each_missing_required_field_has_its_pointer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_has_1_to_100_scalar_values_and_no_invisible_characters() {
+async fn a_name_has_1_to_100_scalar_values_and_no_hidden_characters() {
     let app = App::start().await;
     let admin = app.admin().await;
 
-    for good in ["W", " W ", "Übung ✓ 日本語", &"ß".repeat(100), &"👩".repeat(100), "e\u{301}"] {
+    for good in [
+        "W",
+        " W ",
+        "Übung ✓ 日本語",
+        &"ß".repeat(100),
+        &"👩".repeat(100),
+        "e\u{301}",
+        "می\u{200c}خواهم",
+        "👩\u{200d}🚀",
+    ] {
         let response = admin.post("/keys", &key(good)).await.expect(201);
         assert_eq!(response.json()["key"]["name"], good, "stored unchanged");
     }
     let too_long = "ß".repeat(101);
     let control = ["a\nb", "a\tb", "a\u{0}b", "a\u{7f}b", "a\u{85}b"];
     let override_ = ["a\u{202a}b", "a\u{202d}b", "a\u{202e}b", "a\u{2066}b", "a\u{2069}b"];
-    for bad in ["", " ", "\u{a0}\u{3000}\u{2003}", &too_long].iter().chain(&control).chain(&override_) {
+    let hidden = [
+        "a\u{200b}b",
+        "a\u{ad}b",
+        "\u{3164}",
+        "\u{115f}",
+        "\u{2800}",
+        "a\u{200d}b",
+        "a\u{e0041}",
+        "a\u{2028}b",
+        "a\u{200f}",
+    ];
+    let bad = ["", " ", "\u{a0}\u{3000}\u{2003}", &too_long];
+    for bad in bad.iter().chain(&control).chain(&override_).chain(&hidden) {
         let response = admin.post("/keys", &key(bad)).await.expect(400);
         assert_eq!(response.pointers(), ["/name"], "{bad:?}");
     }

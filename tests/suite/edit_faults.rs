@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::config::Config;
-use shared::http::serve;
+use shared::http::{Request, serve};
 use shared::store::Store;
 use tests::App;
 use tests::fault_proxy::{Fault, FaultProxy};
@@ -36,27 +36,32 @@ impl<'a> FaultyFunctions<'a> {
     /// Invokes a function with a request of the admin, and injects the fault into its first `losses` transactions.
     async fn invoke(&self, losses: usize, function: &str, path: Value, body: Value) -> Value {
         let claims = json!({ "sub": "ada", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
+        let routes = match function {
+            "CreateKey" => create_key::ROUTES,
+            "UpdateKey" => update_key::ROUTES,
+            "RotateKey" => rotate_key::ROUTES,
+            "DeleteKey" => delete_key::ROUTES,
+            "CreateChannel" => create_channel::ROUTES,
+            _ => delete_channel::ROUTES,
+        };
+        let (method, resource) = routes[0];
         let event = json!({
-            "resource": "/", "pathParameters": path, "body": body.to_string(),
+            "httpMethod": method, "resource": resource, "pathParameters": path, "body": body.to_string(),
             "requestContext": { "requestId": "a-request", "authorizer": { "claims": claims } },
         });
         self.lose.store(losses, Ordering::SeqCst);
         let config = &self.config(function);
         let store = &Store::connect(config).await.expect("a store");
-        let response = match function {
-            "CreateKey" => {
-                serve(event, config, async |request| create_key::handle(store, &self.app.tag_key(), request).await)
-                    .await
-            }
-            "UpdateKey" => serve(event, config, async |request| update_key::handle(store, request).await).await,
-            "RotateKey" => {
-                serve(event, config, async |request| rotate_key::handle(store, &self.app.tag_key(), request).await)
-                    .await
-            }
-            "DeleteKey" => serve(event, config, async |request| delete_key::handle(store, request).await).await,
-            "CreateChannel" => serve(event, config, async |request| create_channel::handle(store, request).await).await,
-            _ => serve(event, config, async |request| delete_channel::handle(store, request).await).await,
+        let tag_key = &self.app.tag_key();
+        let handle = async |request: &Request| match function {
+            "CreateKey" => create_key::handle(store, tag_key, request).await,
+            "UpdateKey" => update_key::handle(store, request).await,
+            "RotateKey" => rotate_key::handle(store, tag_key, request).await,
+            "DeleteKey" => delete_key::handle(store, request).await,
+            "CreateChannel" => create_channel::handle(store, request).await,
+            _ => delete_channel::handle(store, request).await,
         };
+        let response = serve(event, config, routes, handle).await;
         assert_eq!(self.lose.load(Ordering::SeqCst), 0, "each fault was injected");
         response
     }

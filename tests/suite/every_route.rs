@@ -39,6 +39,31 @@ async fn exactly_the_routes_with_an_authorizer_deny_requests_without_credentials
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_response_has_the_security_headers() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let key = key_with_all_permissions(&app).await;
+    for operation in operations() {
+        let credential = if operation.security == Security::Key { &key.secret } else { &admin.token };
+        for response in [
+            app.send(example_request(&app, &operation).bearer_auth(credential)).await,
+            app.send(example_request(&app, &operation)).await,
+            app.send(example_request(&app, &operation).bearer_auth(credential).body("[")).await,
+        ] {
+            let name = format!("{} {}", operation.name(), response.status);
+            assert_eq!(response.header("X-Content-Type-Options"), Some("nosniff"), "{name}");
+            assert_eq!(response.header("Strict-Transport-Security"), Some("max-age=63072000"), "{name}");
+            let page = operation.path == "/problems/{code}" && operation.method == Method::GET;
+            let expected = if page { "public, max-age=3600" } else { "no-store" };
+            assert_eq!(response.header("Cache-Control"), Some(expected), "{name}");
+        }
+    }
+    let elsewhere = app.send(app.request(Method::GET, "/nothing")).await;
+    assert_eq!(elsewhere.header("Cache-Control"), Some("no-store"));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_without_an_account_can_do_nothing_and_members_can_only_read() {
     let app = App::start().await;
     let (nobody, member) = (app.user("nobody@nowhere").await, app.user("member@acme").await);

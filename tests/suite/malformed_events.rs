@@ -146,7 +146,7 @@ const CASES: [Case; 22] = [
     case("the query is null", "200", "Allow", Event { query: "null", multi_value_query: "null", ..NORMAL }),
     case("the authorizer's context is null", "500 internal", "Allow", Event { authorizer: "null", ..NORMAL }),
     case("the identity is null", "200", "Allow", Event { identity: "null", ..NORMAL }),
-    case("a method with a space", "200", "Unknown route", Event { method: r#""BREW COFFEE""#, ..NORMAL }),
+    case("a method with a space", "500 internal", "Unknown route", Event { method: r#""BREW COFFEE""#, ..NORMAL }),
     case("a path with a space", "200", "Allow", Event { path: r#""/push now""#, ..NORMAL }),
     case("Host with a space", "200", "Allow", header("Host", r#""a host""#)),
     case("X-Forwarded-Proto is no scheme", "200", "Allow", header("X-Forwarded-Proto", r#""ht tp""#)),
@@ -173,10 +173,17 @@ async fn outcomes(binary: &str, environment: &[(String, String)], events: Vec<St
     run.responses.iter().zip(run.is_error).map(|(response, is_error)| outcome(response, is_error)).collect()
 }
 
-/// The outcomes of each case's event and of the normal event after it.
-async fn run(binary: &str, environment: &[(String, String)], caller: &Caller) -> Vec<(&'static str, [String; 2])> {
-    let events = CASES.iter().flat_map(|case| [case.event.text(caller), NORMAL.text(caller)]).collect();
-    let mut outcomes = outcomes(binary, environment, events).await.into_iter();
+/// The outcomes of each case's event and of the normal event after it, with this method unless it is what is malformed.
+async fn run(
+    binary: &str,
+    method: &'static str,
+    environment: &[(String, String)],
+    caller: &Caller,
+) -> Vec<(&'static str, [String; 2])> {
+    let with_method =
+        |event: Event| Event { method: if event.method == NORMAL.method { method } else { event.method }, ..event };
+    let events = CASES.iter().flat_map(|case| [case.event, NORMAL]).map(|event| with_method(event).text(caller));
+    let mut outcomes = outcomes(binary, environment, events.collect()).await.into_iter();
     let mut next = || outcomes.next().unwrap_or_default();
     CASES.iter().map(|case| (case.name, [next(), next()])).collect()
 }
@@ -212,17 +219,22 @@ fn assert_outcomes(
 async fn preflight_responds_to_every_malformed_event_and_to_the_next_one() {
     let environment = [("CONSOLE_ORIGIN".to_owned(), "https://console.example.com".to_owned())];
     let caller = Caller { secret: "a secret".to_owned(), entries: r#""account":"acme""#.to_owned() };
-    let outcomes = run("preflight", &environment, &caller).await;
+    let outcomes = run("preflight", r#""OPTIONS""#, &environment, &caller).await;
 
-    assert_outcomes(&outcomes, |case| if case.send_push == UNPARSED { UNPARSED } else { "204" }, "204");
-    assert_eq!(outcomes.iter().filter(|(_, [malformed, _])| malformed == "204").count(), 21);
+    let expected = |case: &Case| match case.send_push {
+        UNPARSED => UNPARSED,
+        _ if case.event.method != NORMAL.method => "500 internal",
+        _ => "204",
+    };
+    assert_outcomes(&outcomes, expected, "204");
+    assert_eq!(outcomes.iter().filter(|(_, [malformed, _])| malformed == "204").count(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn send_push_responds_to_every_malformed_event_and_to_the_next_one() {
     let app = App::start().await;
     let caller = Caller::create(&app).await;
-    let outcomes = run("send-push", &environment(&app), &caller).await;
+    let outcomes = run("send-push", NORMAL.method, &environment(&app), &caller).await;
 
     assert_outcomes(&outcomes, |case| case.send_push, "200");
     app.stop().await;
@@ -232,7 +244,7 @@ async fn send_push_responds_to_every_malformed_event_and_to_the_next_one() {
 async fn the_authorizer_evaluates_every_malformed_event_and_the_next_one() {
     let app = App::start().await;
     let caller = Caller::create(&app).await;
-    let outcomes = run("authorizer", &environment(&app), &caller).await;
+    let outcomes = run("authorizer", NORMAL.method, &environment(&app), &caller).await;
 
     assert_outcomes(&outcomes, |case| case.authorizer, "Allow");
     app.stop().await;

@@ -62,15 +62,15 @@ async fn every_field_error_of_a_push_has_its_pointer() {
     let response = key.push(&body).await.expect(400);
 
     insta::assert_snapshot!(response.field_errors().join("\n"), @r"
-    /title: has at least one character that is not white space
+    /title: has at least one visible character
     /message: is not a string
-    /url: is not an http or https URL, or a path that begins with /
-    /icon: is not an http or https URL, or a path that begins with /
-    /image: is not an http or https URL, or a path that begins with /
+    /url: is not an http or https URL, or a path that begins with /, of visible characters alone
+    /icon: is not an http or https URL, or a path that begins with /, of visible characters alone
+    /image: is not an http or https URL, or a path that begins with /, of visible characters alone
     /badge: is not a string
     /actions/0/title: is required
-    /actions/1/action: has at least one character that is not white space
-    /actions/1/icon: is not an http or https URL, or a path that begins with /
+    /actions/1/action: has at least one visible character
+    /actions/1/icon: is not an http or https URL, or a path that begins with /, of visible characters alone
     /actions/1/url: is not a field here
     /data: is not an object
     /target/channels: is required
@@ -92,12 +92,49 @@ async fn each_field_of_a_push_has_its_limits() {
     let action = json!({ "action": "open", "title": "Open" });
     let max_topic = "t".repeat(32);
     for (field, good, bad) in [
-        ("title", vec![json!("T"), json!(" ü ✓")], vec![json!(""), json!("\n"), json!(null), json!(7)]),
-        ("message", vec![json!(""), json!("two\nlines")], vec![json!(null), json!(["x"])]),
+        (
+            "title",
+            vec![
+                json!("T"),
+                json!(" ü ✓"),
+                json!("\u{2068}Ada\u{2069}: שלום\u{200f}!"),
+                json!("👩\u{200d}🚀 ❤\u{fe0f}"),
+            ],
+            vec![
+                json!(""),
+                json!("\n"),
+                json!(null),
+                json!(7),
+                json!("\u{3164}"),
+                json!("\u{2800}"),
+                json!("a\u{202e}b"),
+                json!("a\u{200b}b"),
+                json!("\u{2067}a"),
+            ],
+        ),
+        (
+            "message",
+            vec![json!(""), json!("two\nlines"), json!("\u{2067}שלום\u{2069}\nsoft\u{ad}hyphen")],
+            vec![
+                json!(null),
+                json!(["x"]),
+                json!("a\u{202e}b"),
+                json!("a\u{202d}b\u{202c}"),
+                json!("\u{2067}a\n\u{2069}"),
+                json!("a\u{1b}[2J"),
+            ],
+        ),
         (
             "url",
             vec![json!("https://example.com/a?b#c"), json!("/offers/1")],
-            vec![json!(""), json!("offers"), json!(null)],
+            vec![
+                json!(""),
+                json!("offers"),
+                json!(null),
+                json!("https://example.com/\u{202e}gpj.exe"),
+                json!("/a\u{200b}"),
+                json!("/a\u{2800}"),
+            ],
         ),
         ("icon", vec![json!("/icon.png")], vec![json!("ftp://example.com/x"), json!("https://")]),
         ("image", vec![json!("http://localhost/x")], vec![json!("mailto:a@example.com")]),

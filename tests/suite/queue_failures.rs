@@ -28,12 +28,16 @@ fn send_push(app: &App, queue: &str) -> Handler {
 /// Sends to everyone with the context of this key; returns the status and the body.
 async fn send(function: &Handler, key: &Key<'_>, idempotency_key: Option<&str>) -> (Value, Value) {
     let event = json!({
+        "httpMethod": "POST",
         "resource": "/push",
         "body": json!({ "title": "Hello" }).to_string(),
         "multiValueHeaders": idempotency_key.map_or(json!({}), |key| json!({ "idempotency-key": [key] })),
         "requestContext": {
             "requestId": "a-request",
-            "authorizer": { "account": "acme", "key_id": key.id, "scope": "all", "channels": "{}" },
+            "authorizer": {
+                "version": "1", "request_id": "a-request",
+                "account": "acme", "key_id": key.id, "scope": "all", "channels": "{}",
+            },
         },
     });
     let response = function(event).await.expect("a response");

@@ -231,6 +231,24 @@ async fn a_secret_that_this_deployment_did_not_issue_is_no_call() {
 }
 
 #[tokio::test]
+async fn a_wrong_secret_is_rejected_before_the_rest_of_the_key_is_parsed() {
+    let authorizer = Authorizer::start().await;
+    let (key, secret) = authorizer.key(Status::Inactive).await;
+    let other = Secret::generate(&key.account, &key.id, &tag_key());
+    // Only a request that parses the key fails.
+    let damage = authorizer.database.client().update_item().table_name(KEYS);
+    let damage = damage.key("account", AttributeValue::S(key.account.to_string()));
+    let damage = damage.key("id", AttributeValue::S(key.id.to_string())).update_expression("SET channels = :number");
+    let damage = damage.expression_attribute_values(":number", AttributeValue::N("1".to_owned()));
+    damage.send().await.expect("a response");
+
+    for (secret, expected) in [(&other, "Unauthorized"), (&secret, "Unavailable")] {
+        let (response, calls) = authorizer.authorize(secret.expose(), "/push", "/push").await;
+        assert_eq!((response, calls.len()), (Err(expected.to_owned()), 1));
+    }
+}
+
+#[tokio::test]
 async fn only_a_secret_that_was_accepted_is_retried_while_dynamodb_throttles() {
     let database = EmbeddedDynamoDb::start().await;
     let left = Arc::new(AtomicUsize::new(0));

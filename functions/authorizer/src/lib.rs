@@ -83,7 +83,10 @@ pub async fn handle(store: &Store, tag_key: &TagKey, event: Value) -> Result<Aut
     line.write("evaluated");
     let method_arn = event["methodArn"].as_str().unwrap_or_default();
     match (decision?, secret) {
-        (Decision::Allowed(caller), Some(secret)) => Ok(response("Allow", &secret, method_arn, caller.context())),
+        (Decision::Allowed(caller), Some(secret)) => {
+            let request_id = event["requestContext"]["requestId"].as_str().unwrap_or_default();
+            Ok(response("Allow", &secret, method_arn, caller.context(request_id)))
+        }
         (Decision::Denied(problem), Some(secret)) => {
             Ok(response("Deny", &secret, method_arn, denial_context(&problem)))
         }

@@ -3,8 +3,11 @@
 use shared::domain::channel::{Channel, ChannelId};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::parsed;
-use shared::http::{Extract as _, Problem, Request, Response, auth, response, views};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response, views};
 use shared::store::{CreateOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("POST", "/channels")];
 
 /// Responds with 201 and the channel.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {

@@ -10,8 +10,13 @@ use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::parsed;
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
+use shared::http::{
+    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
+};
 use shared::store::{EditOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("POST", "/keys")];
 
 struct NewKey {
     name: KeyName,
@@ -40,7 +45,7 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
         match store.add_key(&key, &event).await? {
             EditOutcome::Written => {
                 let view = views::with_secret(&secret, &key, now);
-                return Ok(response::created(&format!("/keys/{}", key.id), &view).no_store().with_etag(&key.revision));
+                return Ok(response::created(&format!("/keys/{}", key.id), &view).with_etag(&key.revision));
             }
             EditOutcome::LimitReached { max } => return Err(Problem::KeyLimitReached(max)),
             // A channel was deleted after it was resolved.

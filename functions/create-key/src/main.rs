@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
         let handle = async |request: &http::Request| pushgate_create_key::handle(store, tag_key, request).await;
-        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, pushgate_create_key::ROUTES, handle).await)
     }))
     .await
 }

@@ -3,8 +3,11 @@
 use shared::domain::account::Account;
 use shared::domain::channel::Slug;
 use shared::domain::key::KeyName;
-use shared::http::{Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{self, DeleteOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("DELETE", "/channels/{channel}")];
 
 /// The number of keys that one call reads.
 const PAGE: usize = 100;

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
         let handle = async |request: &http::Request| pushgate_delete_channel::handle(store, request).await;
-        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, pushgate_delete_channel::ROUTES, handle).await)
     }))
     .await
 }

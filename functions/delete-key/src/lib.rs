@@ -3,8 +3,11 @@
 use shared::domain::history::{Action, AuditEvent};
 use shared::domain::id::KeyId;
 use shared::domain::time::Timestamp;
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{EditOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("DELETE", "/keys/{id}")];
 
 /// Responds with 204.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {

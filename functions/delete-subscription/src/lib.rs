@@ -2,8 +2,11 @@
 
 use shared::domain::scope::Scope;
 use shared::domain::subscription::SubscriptionId;
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{Memberships, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("DELETE", "/subscriptions/{id}")];
 
 /// Responds with 204.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {

@@ -8,8 +8,11 @@ use shared::domain::permission::Permission;
 use shared::domain::time::Timestamp;
 use shared::http::preview::SendPreview;
 use shared::http::send_request::{ResolvedSend, SendRequest};
-use shared::http::{Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("POST", "/keys/{id}/explain")];
 
 /// Responds with 200, whether the push would be accepted or denied.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {

@@ -3,10 +3,13 @@
 use serde::Serialize;
 use shared::domain::id::{EventId, KeyId};
 use shared::domain::time::Timestamp;
-use shared::http::pagination::{self, PageRequest};
+use shared::http::pagination::PageRequest;
 use shared::http::views::{self, AuditEventView};
-use shared::http::{Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/keys/{id}/history")];
 
 #[derive(Serialize)]
 struct History<'a> {
@@ -20,15 +23,15 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let now = Timestamp::now();
     let member = auth::member(request)?;
     let id: KeyId = request.path_param("id", "key")?;
-    let PageRequest { after, limit } = pagination::parse::<EventId>(request)?;
+    let asked: PageRequest<EventId> = PageRequest::parse(request, &member)?;
 
-    let page = store.history(&member.account, &id, after.as_ref(), limit, now).await?;
-    if page.items.is_empty() && after.is_none() && store.key(&member.account, &id).await?.is_none() {
+    let page = store.history(&member.account, &id, asked.after.as_ref(), asked.limit, now).await?;
+    if page.items.is_empty() && asked.after.is_none() && store.key(&member.account, &id).await?.is_none() {
         return Err(Problem::NotFound("key"));
     }
 
     Ok(response::ok(&History {
         events: page.items.iter().map(views::event).collect(),
-        next_cursor: pagination::next_cursor(&page, |event| event.id.as_str()),
+        next_cursor: asked.next_cursor(&page, |event| event.id.as_str()),
     }))
 }

@@ -56,8 +56,8 @@ pub(crate) const CATALOG: [ProblemPage; 30] = [
         403,
         "no_account",
         "No account",
-        "You are signed in, but your user belongs to no account.",
-        "Ask the operator of this deployment to add you to an account.",
+        "You are signed in, but your user has no account, or neither of the roles admin and member in it.",
+        "Ask the operator of this deployment to add you to an account, with a role.",
     ),
     row(
         403,

@@ -3,9 +3,12 @@
 mod catalog;
 
 use lambda_http::http::header::CACHE_CONTROL;
-use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, response};
+use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, Routes, response};
 
 use crate::catalog::{CATALOG, ProblemPage};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/problems/{code}")];
 
 /// Responds with 200 and a page that explains the code.
 #[expect(clippy::unused_async, reason = "every handler has the same signature")]

@@ -1,8 +1,11 @@
 //! `GET /push/{id}`: the results of a push, for the key that sent it.
 
 use shared::domain::time::Timestamp;
-use shared::http::{Extract as _, Problem, Request, Response, auth, response, views};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response, views};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/push/{id}")];
 
 /// Responds with 200 and the push. Another key's push is a 404.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use shared::aws::vapid_secret::VapidSecret;
 use shared::domain::time::Timestamp;
-use shared::http::{Problem, Request, Response, auth, response};
+use shared::http::{Problem, Request, Response, Routes, auth, response};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/subscriptions/config")];
 
 #[derive(Serialize)]
 struct SubscriptionConfig {

@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 use shared::domain::channel::Slug;
-use shared::http::pagination::{self, PageRequest};
+use shared::http::pagination::PageRequest;
 use shared::http::views::{self, ChannelView};
-use shared::http::{Problem, Request, Response, auth, response};
+use shared::http::{Problem, Request, Response, Routes, auth, response};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/channels")];
 
 #[derive(Serialize)]
 struct Channels<'a> {
@@ -16,12 +19,12 @@ struct Channels<'a> {
 /// Responds with 200 and a page of channels, by slug.
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let member = auth::member(request)?;
-    let PageRequest { after, limit } = pagination::parse::<Slug>(request)?;
+    let asked: PageRequest<Slug> = PageRequest::parse(request, &member)?;
 
-    let page = store.channels(&member.account, after.as_ref(), limit).await?;
+    let page = store.channels(&member.account, asked.after.as_ref(), asked.limit).await?;
 
     Ok(response::ok(&Channels {
         channels: page.items.iter().map(views::channel).collect(),
-        next_cursor: pagination::next_cursor(&page, |channel| channel.slug.as_str()),
+        next_cursor: asked.next_cursor(&page, |channel| channel.slug.as_str()),
     }))
 }

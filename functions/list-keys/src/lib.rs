@@ -4,10 +4,13 @@ use serde::Serialize;
 use shared::domain::id::KeyId;
 use shared::domain::time::Timestamp;
 use shared::http::auth::Member;
-use shared::http::pagination::{self, PageRequest};
+use shared::http::pagination::PageRequest;
 use shared::http::views::{self, KeyView};
-use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/keys"), ("GET", "/keys/{id}")];
 
 #[derive(Serialize)]
 struct Keys<'a> {
@@ -22,13 +25,13 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     if request.raw_path_param("id").is_some() {
         return one(store, request, &member, now).await;
     }
-    let PageRequest { after, limit } = pagination::parse::<KeyId>(request)?;
+    let asked: PageRequest<KeyId> = PageRequest::parse(request, &member)?;
 
-    let page = store.keys(&member.account, after.as_ref(), limit).await?;
+    let page = store.keys(&member.account, asked.after.as_ref(), asked.limit).await?;
 
     Ok(response::ok(&Keys {
         keys: page.items.iter().map(|key| views::key(key, now)).collect(),
-        next_cursor: pagination::next_cursor(&page, |key| key.id.as_str()),
+        next_cursor: asked.next_cursor(&page, |key| key.id.as_str()),
     }))
 }
 

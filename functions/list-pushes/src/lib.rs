@@ -4,10 +4,13 @@ use serde::Serialize;
 use shared::domain::id::PushId;
 use shared::domain::time::Timestamp;
 use shared::http::auth::Member;
-use shared::http::pagination::{self, PageRequest};
+use shared::http::pagination::PageRequest;
 use shared::http::views::{self, PushView};
-use shared::http::{Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::Store;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("GET", "/pushes"), ("GET", "/pushes/{id}")];
 
 #[derive(Serialize)]
 struct Pushes<'a> {
@@ -22,13 +25,13 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     if request.raw_path_param("id").is_some() {
         return one(store, request, &member, now).await;
     }
-    let PageRequest { after, limit } = pagination::parse::<PushId>(request)?;
+    let asked: PageRequest<PushId> = PageRequest::parse(request, &member)?;
 
-    let page = store.pushes(&member.account, after.as_ref(), limit, now).await?;
+    let page = store.pushes(&member.account, asked.after.as_ref(), asked.limit, now).await?;
 
     Ok(response::ok(&Pushes {
         pushes: page.items.iter().map(views::push).collect(),
-        next_cursor: pagination::next_cursor(&page, |push| push.id.as_str()),
+        next_cursor: asked.next_cursor(&page, |push| push.id.as_str()),
     }))
 }
 

@@ -9,8 +9,11 @@ use shared::domain::scope::{self, AllowedTarget, Scope};
 use shared::domain::subscription::{AuthSecret, MAX_CHANNELS, P256dh, Subscription, SubscriptionId, Target, WebPush};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::{parsed, string};
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{Memberships, Store, StoredSubscription};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("PUT", "/subscriptions")];
 
 /// The maximum number of channels of one subscription, whatever keys added it: one transaction can change them all.
 const MAX_MEMBERSHIPS: usize = 70;

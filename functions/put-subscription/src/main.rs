@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<LenientJson>| async move {
         let handle =
             async |request: &http::Request| pushgate_put_subscription::handle(store, vapid, hosts, request).await;
-        Ok::<_, Error>(http::serve(event.payload.0, config, handle).await)
+        Ok::<_, Error>(http::serve(event.payload.0, config, pushgate_put_subscription::ROUTES, handle).await)
     }))
     .await
 }

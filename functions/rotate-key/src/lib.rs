@@ -6,8 +6,13 @@ use shared::domain::key::Overlap;
 use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::integer;
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
+use shared::http::{
+    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
+};
 use shared::store::{EditOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("POST", "/keys/{id}/rotate")];
 
 /// Responds with 200, the new secret and the key.
 pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Result<Response, Problem> {
@@ -26,7 +31,7 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
         let after = before.rotated(&secret, overlap, at);
         let event = AuditEvent::new(Action::Rotated, &admin.actor, Some(&before), Some(&after), at);
         if store.rotate_key(&before, &after, &event).await? == EditOutcome::Written {
-            return Ok(response::ok(&views::with_secret(&secret, &after, at)).no_store().with_etag(&after.revision));
+            return Ok(response::ok(&views::with_secret(&secret, &after, at)).with_etag(&after.revision));
         }
         attempts.retry()?;
     }

@@ -11,11 +11,14 @@ use shared::domain::push::{DeliveryCounts, Push, PushStatus};
 use shared::domain::time::Timestamp;
 use shared::http::preview::SendPreview;
 use shared::http::send_request::{ResolvedSend, SendRequest};
-use shared::http::{Extract as _, Problem, Request, Response, auth, response};
+use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::Store;
 
 use accept::{accept, accepted};
 use idempotent::accept_once;
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("POST", "/push"), ("POST", "/channels/{channel}/push")];
 
 #[derive(Serialize)]
 struct DryRun<'a> {

@@ -10,8 +10,13 @@ use shared::domain::scope::Scope;
 use shared::domain::time::Timestamp;
 use shared::http::json_body::{FieldError, parsed};
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, auth, response, views};
+use shared::http::{
+    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
+};
 use shared::store::{EditOutcome, Store};
+
+/// The routes of this function in the template.
+pub const ROUTES: Routes = &[("PATCH", "/keys/{id}")];
 
 /// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event, and
 /// the key count of each changed channel.

@@ -27,6 +27,7 @@ export interface PushgateParameters {
   readonly googleSecret?: string;
   readonly microsoftSecret?: string;
   readonly appleSecret?: string;
+  readonly allowTestSignIn?: boolean;
   readonly retainData?: boolean;
 }
 

@@ -42,5 +42,6 @@ export const PARAMETERS: Record<string, string> = {
   GoogleSecret: 'pushgate/google',
   MicrosoftSecret: 'pushgate/microsoft',
   AppleSecret: 'pushgate/apple',
+  AllowTestSignIn: 'true',
   RetainData: 'false',
 };

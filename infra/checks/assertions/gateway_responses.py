@@ -99,6 +99,20 @@ def no_gateway_response_is_cached(s):
             yield kind
 
 
+@assertion(drop_header("THROTTLED", "X-Content-Type-Options"))
+def no_browser_guesses_the_type_of_a_gateway_response(s):
+    for kind, it in s.responses.items():
+        if header(it, "X-Content-Type-Options") != "'nosniff'":
+            yield kind
+
+
+@assertion(drop_header("UNAUTHORIZED", "Strict-Transport-Security"))
+def every_gateway_response_requires_HTTPS(s):
+    for kind, it in s.responses.items():
+        if header(it, "Strict-Transport-Security") != "'max-age=63072000'":
+            yield kind
+
+
 @assertion(drop_header("UNAUTHORIZED", "WWW-Authenticate"))
 def a_401_has_a_WWW_Authenticate_header(s):
     for kind, it in s.responses.items():

@@ -26,7 +26,7 @@ REQUIRED = {
     ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"),
     ("AWS/DynamoDB", "ReadThrottleEvents"), ("AWS/DynamoDB", "WriteThrottleEvents"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"), ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
-    ("Pushgate", "SignatureRejected"), ("AWS/Lambda", "Errors"),
+    ("Pushgate", "SignatureRejected"), ("Pushgate", "EventMismatch"), ("AWS/Lambda", "Errors"),
 }
 
 # The codes of rejected requests. An alarm on `Problems` names one of them: all functions emit the metric.
@@ -38,7 +38,7 @@ CANARY_FUNCTIONS = {"Authorizer", "SendPush"}
 CANARY_PREFIX = "Canary"
 
 # The alarms for conditions that must never occur: one breaching period is enough.
-IMMEDIATE = {"DeadLetterQueueNotEmpty", "SignatureRejected"}
+IMMEDIATE = {"DeadLetterQueueNotEmpty", "SignatureRejected", "EventMismatch"}
 
 
 def alarms(s):

@@ -7,8 +7,7 @@ from stack import logical_id, text
 
 SECRETS = {"client_id", "client_secret", "private_key"}
 
-# The admin flow needs AWS credentials of the account, with which a caller could also set the password.
-ALLOWED_FLOWS = {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"}
+REFRESH, ADMIN_PASSWORD = "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"
 
 # Origins, and whether Cognito accepts them as redirect addresses.
 ORIGINS = {
@@ -37,11 +36,25 @@ def the_ID_token_contains_account_role_and_name(s):
         yield "UserPoolClient"
 
 
-@assertion(lambda s: s["UserPoolClient"]["ExplicitAuthFlows"].append("ALLOW_USER_PASSWORD_AUTH"))
-def password_sign_in_by_API_needs_AWS_credentials(s):
+@assertion(lambda s: s["UserPoolClient"]["ExplicitAuthFlows"].append(ADMIN_PASSWORD), variants=("off",))
+def the_API_of_the_user_pool_takes_no_passwords(s):
     for name, it in s.of("Cognito::UserPoolClient").items():
-        if set(it.get("ExplicitAuthFlows", [])) != ALLOWED_FLOWS:
+        if it.get("ExplicitAuthFlows") != [REFRESH]:
             yield name
+
+
+# The admin flow needs AWS credentials of the account, with which a caller could also set the password.
+@assertion(lambda s: s["UserPoolClient"]["ExplicitAuthFlows"].append("ALLOW_USER_PASSWORD_AUTH"), variants=("on",))
+def for_tests_password_sign_in_by_API_needs_AWS_credentials(s):
+    for name, it in s.of("Cognito::UserPoolClient").items():
+        if it.get("ExplicitAuthFlows") != [REFRESH, ADMIN_PASSWORD]:
+            yield name
+
+
+@assertion(lambda s: s.declared["AllowTestSignIn"].update(Default="true"))
+def password_sign_in_by_API_is_off_by_default(s):
+    if s.declared["AllowTestSignIn"]["Default"] != "false":
+        yield "AllowTestSignIn"
 
 
 @assertion(lambda s: s["UserPoolClient"]["AllowedOAuthFlows"].append("implicit"))

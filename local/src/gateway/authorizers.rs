@@ -62,8 +62,8 @@ fn string_context(context: &Value) -> Option<Map<String, Value>> {
 
 /// The decision on the ID token in this header, with or without `Bearer`.
 pub(super) fn evaluate_token(request: &GatewayRequest, header: &str, provider: &IdentityProvider) -> Decision {
-    let token = request.header(header).unwrap_or_default().trim();
-    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    let token = request.header(header).unwrap_or_default().trim_matches(' ');
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim_matches(' ');
     match provider.claims(token) {
         Some(claims) => Decision::Allowed(json!({ "claims": claims })),
         None => Decision::denied(GatewayError::UNAUTHORIZED),

@@ -10,7 +10,7 @@ use shared::aws::vapid_secret::VapidSecret;
 use shared::config::Config;
 use shared::domain::push_hosts::PushHosts;
 use shared::domain::secret::TagKey;
-use shared::http::{Problem, Request, Response, serve};
+use shared::http::{Problem, Request, Response, Routes, serve};
 use shared::store::Store;
 use tokio::sync::OnceCell;
 
@@ -19,29 +19,50 @@ use crate::lambda::handler::Handler;
 /// All functions by logical ID; `environment` gives the variables of each.
 pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> HashMap<String, Handler> {
     let config = |id: &str| Config::new(environment(id));
-    let store =
-        |id: &str, handle| http(config(id), |config| Box::pin(async { Ok(Store::connect(config).await?) }), handle);
-    let none = |id: &str, handle| http(config(id), |_| Box::pin(async { Ok(()) }), handle);
+    let store = |id: &str, routes, handle| {
+        http(config(id), routes, |config| Box::pin(async { Ok(Store::connect(config).await?) }), handle)
+    };
+    let none = |id: &str, routes, handle| http(config(id), routes, |_| Box::pin(async { Ok(()) }), handle);
     let handlers = [
         ("Authorizer", authorizer(config("Authorizer"))),
-        ("ListKeys", store("ListKeys", |s, r| Box::pin(list_keys::handle(s, r)))),
-        ("UpdateKey", store("UpdateKey", |s, r| Box::pin(update_key::handle(s, r)))),
-        ("GetKeyHistory", store("GetKeyHistory", |s, r| Box::pin(get_key_history::handle(s, r)))),
-        ("ExplainKey", store("ExplainKey", |s, r| Box::pin(explain_key::handle(s, r)))),
-        ("DeleteKey", store("DeleteKey", |s, r| Box::pin(delete_key::handle(s, r)))),
-        ("CreateChannel", store("CreateChannel", |s, r| Box::pin(create_channel::handle(s, r)))),
-        ("ListChannels", store("ListChannels", |s, r| Box::pin(list_channels::handle(s, r)))),
-        ("DeleteChannel", store("DeleteChannel", |s, r| Box::pin(delete_channel::handle(s, r)))),
-        ("GetPush", store("GetPush", |s, r| Box::pin(get_push::handle(s, r)))),
-        ("ListPushes", store("ListPushes", |s, r| Box::pin(list_pushes::handle(s, r)))),
-        ("DeleteSubscription", store("DeleteSubscription", |s, r| Box::pin(delete_subscription::handle(s, r)))),
-        ("CreateKey", issuer(config("CreateKey"), |(s, k), r| Box::pin(create_key::handle(s, k, r)))),
-        ("RotateKey", issuer(config("RotateKey"), |(s, k), r| Box::pin(rotate_key::handle(s, k, r)))),
+        ("ListKeys", store("ListKeys", list_keys::ROUTES, |s, r| Box::pin(list_keys::handle(s, r)))),
+        ("UpdateKey", store("UpdateKey", update_key::ROUTES, |s, r| Box::pin(update_key::handle(s, r)))),
+        (
+            "GetKeyHistory",
+            store("GetKeyHistory", get_key_history::ROUTES, |s, r| Box::pin(get_key_history::handle(s, r))),
+        ),
+        ("ExplainKey", store("ExplainKey", explain_key::ROUTES, |s, r| Box::pin(explain_key::handle(s, r)))),
+        ("DeleteKey", store("DeleteKey", delete_key::ROUTES, |s, r| Box::pin(delete_key::handle(s, r)))),
+        (
+            "CreateChannel",
+            store("CreateChannel", create_channel::ROUTES, |s, r| Box::pin(create_channel::handle(s, r))),
+        ),
+        ("ListChannels", store("ListChannels", list_channels::ROUTES, |s, r| Box::pin(list_channels::handle(s, r)))),
+        (
+            "DeleteChannel",
+            store("DeleteChannel", delete_channel::ROUTES, |s, r| Box::pin(delete_channel::handle(s, r))),
+        ),
+        ("GetPush", store("GetPush", get_push::ROUTES, |s, r| Box::pin(get_push::handle(s, r)))),
+        ("ListPushes", store("ListPushes", list_pushes::ROUTES, |s, r| Box::pin(list_pushes::handle(s, r)))),
+        (
+            "DeleteSubscription",
+            store("DeleteSubscription", delete_subscription::ROUTES, |s, r| {
+                Box::pin(delete_subscription::handle(s, r))
+            }),
+        ),
+        (
+            "CreateKey",
+            issuer(config("CreateKey"), create_key::ROUTES, |(s, k), r| Box::pin(create_key::handle(s, k, r))),
+        ),
+        (
+            "RotateKey",
+            issuer(config("RotateKey"), rotate_key::ROUTES, |(s, k), r| Box::pin(rotate_key::handle(s, k, r))),
+        ),
         ("SendPush", send_push(config("SendPush"))),
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
-        ("Preflight", none("Preflight", |(), r| Box::pin(preflight::handle(r)))),
-        ("GetProblem", none("GetProblem", |(), r| Box::pin(get_problem::handle(r)))),
+        ("Preflight", none("Preflight", preflight::ROUTES, |(), r| Box::pin(preflight::handle(r)))),
+        ("GetProblem", none("GetProblem", get_problem::ROUTES, |(), r| Box::pin(get_problem::handle(r)))),
         ("Deliver", deliver(config("Deliver"))),
     ];
     handlers.into_iter().map(|(id, handler)| (id.to_owned(), handler)).collect()
@@ -75,13 +96,14 @@ impl<C> Environment<C> {
 }
 
 /// A function behind the API.
-fn http<C: Send + Sync + 'static>(config: Config, connect: Connect<C>, handle: Handle<C>) -> Handler {
+fn http<C: Send + Sync + 'static>(config: Config, routes: Routes, connect: Connect<C>, handle: Handle<C>) -> Handler {
     let environment = Environment::new(config, connect);
     Arc::new(move |event| {
         let environment = Arc::clone(&environment);
         Box::pin(async move {
             let clients = environment.clients().await?;
-            Ok(serve(event, &environment.config, async |request: &Request| handle(clients, request).await).await)
+            let handler = async |request: &Request| handle(clients, request).await;
+            Ok(serve(event, &environment.config, routes, handler).await)
         })
     })
 }
@@ -93,8 +115,8 @@ fn connect_with_tag_key(config: &Config) -> BoxFuture<'_, Result<Secrets, Connec
     Box::pin(async { Ok((Store::connect(config).await?, TagKey::new(config.required("TAG_KEY")?)?)) })
 }
 
-fn issuer(config: Config, handle: Handle<Secrets>) -> Handler {
-    http(config, connect_with_tag_key, handle)
+fn issuer(config: Config, routes: Routes, handle: Handle<Secrets>) -> Handler {
+    http(config, routes, connect_with_tag_key, handle)
 }
 
 fn authorizer(config: Config) -> Handler {
@@ -113,7 +135,9 @@ fn authorizer(config: Config) -> Handler {
 fn send_push(config: Config) -> Handler {
     let connect: Connect<(Store, Queue)> =
         |config| Box::pin(async { Ok((Store::connect(config).await?, Queue::connect(config).await?)) });
-    http(config, connect, |(store, queue), request| Box::pin(send_push::handle(store, queue, request)))
+    http(config, send_push::ROUTES, connect, |(store, queue), request| {
+        Box::pin(send_push::handle(store, queue, request))
+    })
 }
 
 fn put_subscription(config: Config) -> Handler {
@@ -123,14 +147,16 @@ fn put_subscription(config: Config) -> Handler {
             Ok((Store::connect(config).await?, VapidSecret::connect(config).await?, hosts))
         })
     };
-    http(config, connect, |(store, vapid, hosts), request| {
+    http(config, put_subscription::ROUTES, connect, |(store, vapid, hosts), request| {
         Box::pin(put_subscription::handle(store, vapid, hosts, request))
     })
 }
 
 fn get_subscription_config(config: Config) -> Handler {
     let connect: Connect<VapidSecret> = |config| Box::pin(async { Ok(VapidSecret::connect(config).await?) });
-    http(config, connect, |vapid, request| Box::pin(get_subscription_config::handle(vapid, request)))
+    http(config, get_subscription_config::ROUTES, connect, |vapid, request| {
+        Box::pin(get_subscription_config::handle(vapid, request))
+    })
 }
 
 fn deliver(config: Config) -> Handler {

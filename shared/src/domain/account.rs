@@ -36,6 +36,32 @@ impl fmt::Display for Account {
     }
 }
 
+/// What a user may do in their account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Reads and changes keys and channels.
+    Admin,
+    /// Reads them.
+    Member,
+}
+
+/// The text is not a role.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a role: admin or member")]
+pub struct InvalidRole;
+
+impl TryFrom<String> for Role {
+    type Error = InvalidRole;
+
+    fn try_from(text: String) -> Result<Self, InvalidRole> {
+        match text.as_str() {
+            "admin" => Ok(Self::Admin),
+            "member" => Ok(Self::Member),
+            _ => Err(InvalidRole),
+        }
+    }
+}
+
 /// The user who made a change, by the user pool's subject. Never by email address, which identity providers share.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Actor {

@@ -10,6 +10,24 @@ use crate::domain::id::KeyId;
 use crate::domain::limits::Quota;
 use crate::domain::scope::Scope;
 
+/// The version of the context's form. A handler rejects every other one, so a release that changes the form first needs one
+/// whose handlers accept both.
+const VERSION: &str = "1";
+
+/// Why a context is not one of this request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidContext {
+    /// A part is missing or malformed.
+    #[error("the authorizer's context is missing or malformed")]
+    Malformed,
+    /// It is of another version.
+    #[error("the authorizer's context is of another version")]
+    Version,
+    /// The authorizer made it for another request: API Gateway cached it, or mixed two requests.
+    #[error("the authorizer's context is of another request")]
+    Request,
+}
+
 /// The key of a request that the authorizer allowed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
@@ -27,9 +45,11 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The context of the authorizer's response.
-    pub fn context(&self) -> BTreeMap<&'static str, String> {
+    /// The context of the authorizer's response to the request with this id.
+    pub fn context(&self, request_id: &str) -> BTreeMap<&'static str, String> {
         let mut context = BTreeMap::from([
+            ("version", VERSION.to_owned()),
+            ("request_id", request_id.to_owned()),
             ("account", self.account.to_string()),
             ("key_id", self.key.to_string()),
             ("scope", self.scope.name().to_owned()),
@@ -44,8 +64,19 @@ impl Caller {
         context
     }
 
-    /// Parses a context; `None` if a part is missing or malformed.
-    pub fn from_context(context: &HashMap<String, Value>) -> Option<Self> {
+    /// Parses the context of the request with this id. A context or a request without an id matches nothing.
+    pub fn from_context(context: &HashMap<String, Value>, request_id: &str) -> Result<Self, InvalidContext> {
+        let text = |name: &str| context.get(name).and_then(Value::as_str);
+        if text("version").ok_or(InvalidContext::Malformed)? != VERSION {
+            return Err(InvalidContext::Version);
+        }
+        if request_id.is_empty() || text("request_id") != Some(request_id) {
+            return Err(InvalidContext::Request);
+        }
+        Self::from_parts(context).ok_or(InvalidContext::Malformed)
+    }
+
+    fn from_parts(context: &HashMap<String, Value>) -> Option<Self> {
         let text = |name: &str| context.get(name).and_then(Value::as_str);
         let channels: Channels = serde_json::from_str(text("channels")?).ok()?;
         let scope = match text("scope")? {
@@ -91,15 +122,39 @@ mod tests {
             quotas: vec![Quota { period: Period::Minute, limit: 60, left: 0, resets_in: 7 }],
         };
         let context: HashMap<String, Value> =
-            caller.context().into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+            caller.context("r-1").into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
 
-        assert_eq!(Caller::from_context(&context), Some(caller));
-        for part in ["account", "key_id", "scope", "channels"] {
+        assert_eq!(Caller::from_context(&context, "r-1"), Ok(caller));
+        for (part, missing, malformed) in [
+            ("version", InvalidContext::Malformed, InvalidContext::Version),
+            ("request_id", InvalidContext::Request, InvalidContext::Request),
+            ("account", InvalidContext::Malformed, InvalidContext::Malformed),
+            ("key_id", InvalidContext::Malformed, InvalidContext::Malformed),
+            ("scope", InvalidContext::Malformed, InvalidContext::Malformed),
+            ("channels", InvalidContext::Malformed, InvalidContext::Malformed),
+        ] {
             let mut less = context.clone();
             less.remove(part);
-            assert_eq!(Caller::from_context(&less), None, "without {part}");
+            assert_eq!(Caller::from_context(&less, "r-1"), Err(missing), "without {part}");
             less.insert(part.to_owned(), Value::String("?".to_owned()));
-            assert_eq!(Caller::from_context(&less), None, "with a malformed {part}");
+            assert_eq!(Caller::from_context(&less, "r-1"), Err(malformed), "with a malformed {part}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_valid_for_its_own_request_alone() {
+        let caller = Caller {
+            account: Account::try_from("acme".to_owned()).expect("an account"),
+            key: KeyId::generate(Timestamp::from_millis(0)),
+            scope: Scope::All,
+            retry_after: None,
+            quotas: Vec::new(),
+        };
+        for (made_for, used_in) in [("r-1", "r-2"), ("r-1", ""), ("", "r-1"), ("", ""), ("r-1", "R-1"), ("r-1", "r-1 ")]
+        {
+            let context = caller.context(made_for).into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+            let parsed = Caller::from_context(&context.collect(), used_in);
+            assert_eq!(parsed, Err(InvalidContext::Request), "{made_for:?} in {used_in:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::permission::Permissions;
 use crate::domain::random;
 use crate::domain::scope::Scope;
 use crate::domain::secret::{Secret, SecretHash};
+use crate::domain::text::{self, InvalidText};
 use crate::domain::time::Timestamp;
 
 /// The maximum number of channels in a key's scope.
@@ -20,7 +21,7 @@ pub const MAX_CHANNELS: usize = 50;
 /// The longest overlap after a rotation, in seconds (7 days).
 const MAX_OVERLAP: u32 = 604_800;
 
-/// A key's name: 1 to 100 Unicode scalar values, not only white space, without invisible characters.
+/// A key's name: 1 to 100 Unicode scalar values, something visible, without hidden characters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyName(String);
@@ -43,12 +44,9 @@ pub enum InvalidKeyName {
     /// Empty, or too long.
     #[error("has 1 to 100 characters")]
     Length,
-    /// White space alone.
-    #[error("is not only white space")]
-    Blank,
-    /// Control or bidirectional-override characters.
-    #[error("has no control or bidirectional-override characters")]
-    Invisible,
+    /// Not shown as it is.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
 }
 
 impl TryFrom<String> for KeyName {
@@ -58,19 +56,9 @@ impl TryFrom<String> for KeyName {
         if !(1..=100).contains(&text.chars().count()) {
             return Err(InvalidKeyName::Length);
         }
-        if text.chars().any(is_invisible) {
-            return Err(InvalidKeyName::Invisible);
-        }
-        if text.chars().all(char::is_whitespace) {
-            return Err(InvalidKeyName::Blank);
-        }
+        text::check_name(&text)?;
         Ok(Self(text))
     }
-}
-
-/// Whether a character shows nothing, or reorders the text around it.
-pub fn is_invisible(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a key can be used.

@@ -20,5 +20,6 @@ pub mod random;
 pub mod scope;
 pub mod secret;
 pub mod subscription;
+pub mod text;
 pub mod time;
 pub mod vapid;

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::domain::id::PushId;
 use crate::domain::json;
+use crate::domain::text::{self, InvalidText};
 
 /// The maximum plaintext of one encrypted push, in bytes (RFC 8291, section 4, with one record of 4,096).
 pub const MAX_PLAINTEXT_BYTES: usize = 3_993;
@@ -23,7 +24,7 @@ pub struct Notification {
     pub title: Text,
     /// The text below the title.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<Message>,
     /// The link that a click opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Link>,
@@ -56,9 +57,9 @@ pub struct NotificationAction {
     pub icon: Option<Link>,
 }
 
-/// Text with at least one visible character.
+/// One visible line, such as the title. Stored text is not parsed again, because Unicode's data may change.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct Text(String);
 
 impl Text {
@@ -68,27 +69,35 @@ impl Text {
     }
 }
 
-/// The text is only white space.
-#[derive(Debug, thiserror::Error)]
-#[error("has at least one character that is not white space")]
-pub struct BlankText;
-
 impl TryFrom<String> for Text {
-    type Error = BlankText;
+    type Error = InvalidText;
 
-    fn try_from(text: String) -> Result<Self, BlankText> {
-        (!text.trim().is_empty()).then_some(Self(text)).ok_or(BlankText)
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        text::check_line(&text).map(|()| Self(text))
     }
 }
 
-/// A link: an http or https URL, or a path on the subscriber's own site.
+/// A text of any number of lines.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(transparent)]
+pub struct Message(String);
+
+impl TryFrom<String> for Message {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        text::check_message(&text).map(|()| Self(text))
+    }
+}
+
+/// A link: an http or https URL, or a path on the subscriber's own site. Every character of it is seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Link(String);
 
 /// The text is not a link.
 #[derive(Debug, thiserror::Error)]
-#[error("is not an http or https URL, or a path that begins with /")]
+#[error("is not an http or https URL, or a path that begins with /, of visible characters alone")]
 pub struct InvalidLink;
 
 impl TryFrom<String> for Link {
@@ -100,7 +109,7 @@ impl TryFrom<String> for Link {
         // The parser repairs its input: white space around it, missing slashes.
         let absolute = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme))
             && Url::parse(&text).is_ok_and(|url| url.has_host());
-        let fits = (path || absolute) && !text.contains(char::is_whitespace);
+        let fits = (path || absolute) && !text.contains(|c: char| c.is_whitespace() || text::is_hidden(c));
         fits.then_some(Self(text)).ok_or(InvalidLink)
     }
 }
@@ -248,6 +257,11 @@ mod tests {
             "https:example.com",
             "https:/example.com",
             "mailto:a@b",
+            "https://example.com/a\u{202e}gpj.exe",
+            "https://example.com/a\u{200b}b",
+            "/a\u{0}b",
+            "/a\u{3164}",
+            "/a\u{2066}b\u{2069}",
         ] {
             assert!(Link::try_from(invalid.to_owned()).is_err(), "{invalid}");
         }

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::request::{Extract as _, Request};
-use crate::domain::account::{Account, Actor};
+use crate::domain::account::{Account, Actor, Role};
 use crate::domain::caller::Caller;
-use crate::domain::key::is_invisible;
+use crate::domain::text;
 
 /// The maximum length of a user's name; longer ones are cut.
 const MAX_USER_NAME: usize = 100;
@@ -18,6 +18,7 @@ pub struct Member {
     pub account: Account,
     /// The user, as changes record them.
     pub actor: Actor,
+    role: Role,
 }
 
 /// A member who may change keys and channels. Only [`admin`] creates one.
@@ -31,35 +32,34 @@ impl std::ops::Deref for Admin {
     }
 }
 
-/// The signed-in user of a request.
+/// The signed-in user of a request. A user without a known role may not even read.
 pub fn member(request: &Request) -> Result<Member, Problem> {
     let claims = request.authorizer().get("claims").and_then(Value::as_object);
-    let claims = claims.ok_or_else(|| Problem::internal("a management route was called without claims"))?;
+    let claims = claims.ok_or_else(|| Problem::mismatch("a management route was called without claims"))?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let account = Account::try_from(claim("custom:account")).map_err(|_| Problem::NoAccount)?;
     if claim("sub").is_empty() {
         return Err(Problem::internal("a token without a subject"));
     }
+    let account = Account::try_from(claim("custom:account")).map_err(|_| Problem::NoAccount)?;
+    let role = Role::try_from(claim("custom:role")).map_err(|_| Problem::NoAccount)?;
 
     // Users choose their own name, and it is copied to the keys that they create.
-    let name = claim("name").chars().filter(|c| !is_invisible(*c)).take(MAX_USER_NAME).collect();
-    Ok(Member { account, actor: Actor { id: claim("sub"), name } })
+    let name = text::without_hidden(&claim("name")).chars().take(MAX_USER_NAME).collect();
+    Ok(Member { account, actor: Actor { id: claim("sub"), name }, role })
 }
 
 /// The signed-in user of a request, who must be an admin.
 pub fn admin(request: &Request) -> Result<Admin, Problem> {
     let member = member(request)?;
-    let claims = request.authorizer().get("claims").and_then(Value::as_object);
-    match claims.and_then(|claims| claims.get("custom:role")).and_then(Value::as_str) {
-        Some("admin") => Ok(Admin(member)),
-        _ => Err(Problem::AdminRequired),
+    match member.role {
+        Role::Admin => Ok(Admin(member)),
+        Role::Member => Err(Problem::AdminRequired),
     }
 }
 
 /// The key of a request, which the authorizer allowed and which is within its rate limits.
 pub fn caller(request: &Request) -> Result<Caller, Problem> {
-    let caller = Caller::from_context(request.authorizer());
-    let caller = caller.ok_or_else(|| Problem::internal("the authorizer's context is missing or malformed"))?;
+    let caller = Caller::from_context(request.authorizer(), request.request_id()).map_err(Problem::mismatch)?;
     match caller.retry_after {
         Some(retry_after) => Err(Problem::RateLimited { retry_after }),
         None => Ok(caller),
@@ -75,8 +75,27 @@ mod tests {
 
     #[test]
     fn invisible_characters_are_removed_from_a_user_s_name() {
-        let claims = json!({ "sub": "1", "custom:account": "acme", "name": "Ada\u{202e}\n\u{2066}Admin" });
+        let claims = json!({ "sub": "1", "custom:account": "acme", "custom:role": "member", "name": "Ada\u{202e}\n\u{2066}Admin" });
         let request = from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }));
         assert_eq!(member(&request).expect("a member").actor.name, "AdaAdmin");
+    }
+
+    #[test]
+    fn a_user_without_a_known_role_is_no_member() {
+        let user = |role: Value| {
+            let claims = json!({ "sub": "1", "custom:account": "acme", "custom:role": role });
+            from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }))
+        };
+        for role in
+            ["", "Admin", "ADMIN", "Member", " admin", "admin ", "admin\u{a0}", "admin,member", "owner", "аdmin"]
+        {
+            assert!(matches!(member(&user(json!(role))), Err(Problem::NoAccount)), "{role:?}");
+            assert!(matches!(admin(&user(json!(role))), Err(Problem::NoAccount)), "{role:?}");
+        }
+        for role in [json!(null), json!(1), json!(["admin"]), json!({ "admin": true })] {
+            assert!(matches!(member(&user(role.clone())), Err(Problem::NoAccount)), "{role}");
+        }
+        assert!(matches!(admin(&user(json!("member"))), Err(Problem::AdminRequired)));
+        assert!(admin(&user(json!("admin"))).is_ok() && member(&user(json!("member"))).is_ok());
     }
 }

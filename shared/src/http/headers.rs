@@ -1,7 +1,9 @@
-//! Headers that every response of a route has: for browsers, and for keys with rate limits.
+//! Headers that every response of a route has: for its security, for browsers, and for keys with rate limits.
 
 use lambda_http::http::HeaderName;
-use lambda_http::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, VARY};
+use lambda_http::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 
 use super::request::{Extract as _, Request};
 use crate::config::Config;
@@ -11,6 +13,12 @@ use crate::domain::limits::Quota;
 /// The headers that a page of another origin may read.
 const EXPOSED_HEADERS: &str =
     "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate";
+
+/// The headers that keep a browser from guessing a response's type, and from calling the API without TLS for two years.
+/// Over plain HTTP, as on a laptop, a browser ignores the second (RFC 6797, section 8.1).
+pub(super) fn security() -> [(HeaderName, String); 2] {
+    [(X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()), (STRICT_TRANSPORT_SECURITY, "max-age=63072000".to_owned())]
+}
 
 /// The headers by which a browser lets a page read a response: any origin on the routes that a page calls with a
 /// publishable key, the console's origin on all others.
@@ -25,7 +33,8 @@ pub(super) fn cors(route: &str, config: &Config) -> [(HeaderName, String); 3] {
 
 /// What is left of the rate limits of a request's key (draft-ietf-httpapi-ratelimit-headers-10); empty without limits.
 pub(super) fn rate_limits(request: &Request) -> Vec<(HeaderName, String)> {
-    let quotas = Caller::from_context(request.authorizer()).map(|caller| caller.quotas).unwrap_or_default();
+    let caller = Caller::from_context(request.authorizer(), request.request_id());
+    let quotas = caller.map(|caller| caller.quotas).unwrap_or_default();
     if quotas.is_empty() {
         return Vec::new();
     }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::auth::Member;
 use super::problem::Problem;
 use super::request::{Extract as _, Request};
 use crate::store::Page;
@@ -10,35 +11,47 @@ use crate::store::Page;
 /// The number of entries of a page if the request gives none.
 const DEFAULT_LIMIT: usize = 50;
 
-/// The page that a request asks for.
+/// The page of a list that a request asks for.
 pub struct PageRequest<T> {
     /// The last entry of the page before.
     pub after: Option<T>,
     /// The maximum number of entries.
     pub limit: usize,
+    list: String,
 }
 
-/// Parses `limit` (1 to 100, 50 if absent) and `cursor`.
-pub fn parse<T: TryFrom<String>>(request: &Request) -> Result<PageRequest<T>, Problem> {
-    request.reject_unknown_query(&["limit", "cursor"])?;
-    let limit = match request.query_param("limit") {
-        None => DEFAULT_LIMIT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=100).contains(limit))
-            .ok_or_else(|| Problem::InvalidParameter("limit must be an integer from 1 to 100".to_owned()))?,
-    };
-    let after = request.query_param("cursor").map(|text| {
-        let entry = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let entry = entry.and_then(|entry| T::try_from(entry).ok());
-        entry.ok_or_else(|| Problem::InvalidParameter("cursor is not a next_cursor of a list".to_owned()))
-    });
+impl<T: TryFrom<String>> PageRequest<T> {
+    /// Parses `limit` (1 to 100, 50 if absent) and `cursor`, which must be one of this list.
+    pub fn parse(request: &Request, member: &Member) -> Result<Self, Problem> {
+        request.reject_unknown_query(&["limit", "cursor"])?;
+        let limit = match request.query_param("limit") {
+            None => DEFAULT_LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=100).contains(limit))
+                .ok_or_else(|| Problem::InvalidParameter("limit must be an integer from 1 to 100".to_owned()))?,
+        };
+        let list = list(request, member);
+        let after = request.query_param("cursor").map(|cursor| {
+            let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let entry = text.and_then(|text| T::try_from(text.strip_prefix(&list)?.to_owned()).ok());
+            entry.ok_or_else(|| Problem::InvalidParameter("cursor is not a next_cursor of this list".to_owned()))
+        });
 
-    Ok(PageRequest { after: after.transpose()?, limit })
+        Ok(Self { after: after.transpose()?, limit, list })
+    }
+
+    /// The cursor of the page after this one, if there is one. `id` is what the list is ordered by.
+    pub fn next_cursor<I>(&self, page: &Page<I>, id: impl Fn(&I) -> &str) -> Option<String> {
+        let last = page.items.last().filter(|_| page.more)?;
+        Some(URL_SAFE_NO_PAD.encode(format!("{}{}", self.list, id(last))))
+    }
 }
 
-/// The cursor of the page after this one, if there is one. `id` is what the list is ordered by.
-pub fn next_cursor<T>(page: &Page<T>, id: impl Fn(&T) -> &str) -> Option<String> {
-    page.items.last().filter(|_| page.more).map(|last| URL_SAFE_NO_PAD.encode(id(last)))
+/// What every cursor of a list begins with: the form's version, the account, the route, and the key if the list is of one. No
+/// part contains a space. It is no secret and no authority: the account is always the caller's own.
+fn list(request: &Request, member: &Member) -> String {
+    let id = request.raw_path_param("id").unwrap_or_default();
+    format!("1 {} {} {id} ", member.account, request.route())
 }

@@ -24,7 +24,7 @@ pub enum Problem {
     InvalidBody(Vec<FieldError>),
     /// A parameter of the path or the query, or a header, is invalid; the sentence says which and why.
     InvalidParameter(String),
-    /// The signed-in user belongs to no account.
+    /// The signed-in user belongs to no account, or has no role in it.
     NoAccount,
     /// The action requires an admin.
     AdminRequired,
@@ -68,6 +68,9 @@ pub enum Problem {
         /// Seconds until the key may be used again.
         retry_after: i64,
     },
+    /// The event is of another function's route, or its authorizer's context is not of this request. The cause goes to the log
+    /// only.
+    Mismatch(Box<dyn Error + Send + Sync>),
     /// A bug or a misconfiguration. The cause goes to the log only.
     Internal(Box<dyn Error + Send + Sync>),
     /// A service does not respond. The cause goes to the log only.
@@ -110,7 +113,7 @@ impl Problem {
             Self::UnknownChannel(_) => (422, "unknown_channel", "Unknown channel"),
             Self::TooManyChannels(_) => (422, "too_many_channels", "Too many channels"),
             Self::RateLimited { .. } => (429, "rate_limited", "Rate limit exceeded"),
-            Self::Internal(_) => (500, "internal", "Internal error"),
+            Self::Mismatch(_) | Self::Internal(_) => (500, "internal", "Internal error"),
             Self::Unavailable(_) => (503, "unavailable", "Temporarily unavailable"),
         };
         Row { status, code, title }
@@ -122,7 +125,7 @@ impl Problem {
             Self::InvalidBody(errors) if errors.len() == 1 => "1 field is invalid".to_owned(),
             Self::InvalidBody(errors) => format!("{} fields are invalid", errors.len()),
             Self::InvalidParameter(sentence) => sentence.clone(),
-            Self::NoAccount => "Your user belongs to no account; ask an admin to add you".to_owned(),
+            Self::NoAccount => "Your user has no account, or no role in it; ask an admin to add you".to_owned(),
             Self::AdminRequired => "Ask an admin of your account to do this".to_owned(),
             Self::KeyInactive => "This key is inactive; an admin can activate it".to_owned(),
             Self::KeyExpired => "This key has expired; an admin can extend it".to_owned(),
@@ -152,7 +155,7 @@ impl Problem {
             Self::UnknownChannel(slugs) => format!("Unknown channels: {}", join_slugs(slugs)),
             Self::TooManyChannels(max) => format!("A subscription can be in at most {max} channels"),
             Self::RateLimited { retry_after } => format!("Try again in {retry_after} seconds"),
-            Self::Internal(_) => "An internal error occurred".to_owned(),
+            Self::Mismatch(_) | Self::Internal(_) => "An internal error occurred".to_owned(),
             Self::Unavailable(_) => "Try again in a few seconds".to_owned(),
         }
     }
@@ -206,7 +209,7 @@ impl Problem {
     /// The cause of a 5xx, for the log.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
         match self {
-            Self::Internal(cause) | Self::Unavailable(cause) => Some(cause.as_ref()),
+            Self::Mismatch(cause) | Self::Internal(cause) | Self::Unavailable(cause) => Some(cause.as_ref()),
             _ => None,
         }
     }
@@ -221,6 +224,11 @@ impl Problem {
             Denial::Scope(error) => Some(Self::Scope(error)),
             Denial::RateLimited { retry_after } => Some(Self::RateLimited { retry_after }),
         }
+    }
+
+    /// An event that this function must not carry out.
+    pub fn mismatch(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Mismatch(cause.into())
     }
 
     /// An internal error that only has a sentence.

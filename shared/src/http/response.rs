@@ -95,7 +95,7 @@ pub trait ResponseExt: Sized {
         self.with_header(ETAG, &precondition::tag(revision))
     }
 
-    /// Forbids caching, because the response contains a secret.
+    /// Forbids caching. It is the default of every response.
     #[must_use]
     fn no_store(self) -> Self {
         self.with_header(CACHE_CONTROL, "no-store")

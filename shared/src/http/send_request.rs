@@ -1,6 +1,6 @@
 //! The body of a send, and its resolution: the audience that the key's scope allows, and the size.
 
-use super::json_body::{InvalidField, JsonBody, boolean, integer, object, parsed, string};
+use super::json_body::{InvalidField, JsonBody, boolean, integer, object, parsed};
 use super::problem::Problem;
 use super::request::{Extract as _, Request};
 use crate::domain::account::Account;
@@ -62,7 +62,7 @@ impl SendRequest {
 
 fn notification(body: &mut JsonBody) -> Result<Notification, InvalidField> {
     let title = body.required("title", parsed);
-    let message = body.optional("message", string);
+    let message = body.optional("message", parsed);
     let url = body.optional("url", parsed);
     let icon = body.optional("icon", parsed);
     let image = body.optional("image", parsed);

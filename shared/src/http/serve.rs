@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use lambda_http::http::header::CACHE_CONTROL;
 use serde_json::Value;
 
 use super::problem::Problem;
@@ -38,23 +39,42 @@ impl<'a> Principal<'a> {
     }
 }
 
-/// Answers an event with the handler's response, and writes one line to the log.
+/// The routes of a function, each a method and a path as the template declares it: `("GET", "/keys/{id}")`.
+pub type Routes = &'static [(&'static str, &'static str)];
+
+/// Answers an event with the handler's response, and writes one line to the log. An event of a route that is not the
+/// function's own does not reach the handler.
 pub async fn serve(
     event: Value,
     config: &Config,
+    routes: Routes,
     handler: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
 ) -> Value {
     let started = Instant::now();
+    let own = routes.iter().any(|(method, path)| event["httpMethod"] == *method && event["resource"] == *path);
     let request = from_event(event);
 
     // Boxed, because the compiler cannot lay out the nested futures otherwise.
-    let result = Box::pin(handler(&request)).await;
+    let result = if own {
+        Box::pin(handler(&request)).await
+    } else {
+        Err(Problem::mismatch("the event is of another function's route"))
+    };
 
     let problem = result.as_ref().err();
     let outcome = problem.map_or(OK, |problem| problem.row().code);
     let cause = problem.and_then(problem::Problem::cause).map(|cause| error_chain(cause));
+    let counts = match problem {
+        None => MetricCounts::default(),
+        Some(Problem::Mismatch(_)) => MetricCounts { event_mismatch: Some(1), ..MetricCounts::problem() },
+        Some(_) => MetricCounts::problem(),
+    };
     let mut response = result.unwrap_or_else(|problem| response::from_problem(&problem, request.request_id()));
-    for (name, value) in headers::cors(request.route(), config).into_iter().chain(headers::rate_limits(&request)) {
+    if !response.headers().contains_key(CACHE_CONTROL) {
+        response = response.no_store();
+    }
+    let of_route = headers::cors(request.route(), config).into_iter().chain(headers::rate_limits(&request));
+    for (name, value) in headers::security().into_iter().chain(of_route) {
         response = response.with_header(name, &value);
     }
     let principal = Principal::from_context(request.authorizer());
@@ -69,7 +89,7 @@ pub async fn serve(
         outcome,
         cause,
         millis: millis(started.elapsed()),
-        counts: if outcome == OK { MetricCounts::default() } else { MetricCounts::problem() },
+        counts,
         ..LogEvent::default()
     };
     answered.write("answered");

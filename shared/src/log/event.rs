@@ -51,6 +51,8 @@ pub struct MetricCounts {
     pub authorizer_unavailable: Option<u64>,
     /// Of those, requests that may have been counted.
     pub ambiguous: Option<u64>,
+    /// Events that a function must not carry out: of another function's route, or with the context of another request.
+    pub event_mismatch: Option<u64>,
     /// Recipients whose push service accepted the push.
     pub delivered: Option<u64>,
     /// Recipients whose subscription no longer exists.
@@ -96,6 +98,7 @@ impl LogEvent<'_> {
                     Problems = self.counts.problems,
                     AuthorizerUnavailable = self.counts.authorizer_unavailable,
                     Ambiguous = self.counts.ambiguous,
+                    EventMismatch = self.counts.event_mismatch,
                     Delivered = self.counts.delivered,
                     Gone = self.counts.gone,
                     Failed = self.counts.failed,

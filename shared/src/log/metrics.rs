@@ -10,11 +10,12 @@ use crate::domain::time::Timestamp;
 pub const NAMESPACE: &str = "Pushgate";
 
 /// The fields of an event that are metrics, all of them counts.
-pub const METRICS: [&str; 9] = [
+pub const METRICS: [&str; 10] = [
     "Authorized",
     "Problems",
     "AuthorizerUnavailable",
     "Ambiguous",
+    "EventMismatch",
     "Delivered",
     "Gone",
     "Failed",

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::error::Error;
@@ -13,6 +14,7 @@ use crate::domain::limits::{Limits, Usage};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::scope::Scope;
 use crate::domain::secret::SecretHash;
+use crate::domain::time::Timestamp;
 
 const TABLE: &str = "keys";
 
@@ -143,6 +145,18 @@ fn previous_secret(reader: Reader<'_>) -> Result<Option<PreviousSecret>, Error> 
     }))
 }
 
+/// Whether this is the hash of the key's secret, or of its previous one during the overlap. It reads only their attributes and
+/// compares in constant time, so that a wrong secret takes equally long for every key.
+pub(super) fn has_secret(item: &Item, hash: &SecretHash, now: Timestamp) -> bool {
+    let is = |name| {
+        item.get(name)
+            .and_then(|value| value.as_b().ok())
+            .is_some_and(|stored| verify_slices_are_equal(stored.as_ref(), hash.as_bytes()).is_ok())
+    };
+    let previous = old_until(item).is_some_and(|end| end > now.millis());
+    is("hash") | (is("old_hash") & previous)
+}
+
 /// The end of a previous secret, in milliseconds.
 pub(super) fn old_until(item: &Item) -> Option<i64> {
     item.get("old_until")?.as_n().ok()?.parse().ok()
@@ -153,6 +167,11 @@ pub(super) fn slots(item: &Item) -> HashMap<String, i64> {
     let slots = item.get("slots").and_then(|value| value.as_m().ok());
     let slot = |(writer, n): (&String, &AttributeValue)| Some((writer.clone(), n.as_n().ok()?.parse().ok()?));
     slots.into_iter().flatten().filter_map(slot).collect()
+}
+
+/// The number of a writer's last write.
+pub(super) fn last_write(item: &Item, writer: &str) -> Option<i64> {
+    item.get("slots")?.as_m().ok()?.get(writer)?.as_n().ok()?.parse().ok()
 }
 
 /// The counters of days or minutes: attributes whose name is this letter and a number.

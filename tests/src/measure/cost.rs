@@ -142,7 +142,8 @@ async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value
 /// Sends a push; returns its id.
 async fn send(functions: &HashMap<String, Handler>, context: Value) -> String {
     let event = json!({
-        "resource": "/push", "body": json!({ "title": "Hello", "message": "It works" }).to_string(),
+        "httpMethod": "POST", "resource": "/push",
+        "body": json!({ "title": "Hello", "message": "It works" }).to_string(),
         "requestContext": { "requestId": "a-request", "authorizer": context },
     });
     let response = functions["SendPush"](event).await.expect("a response");
