@@ -21,6 +21,7 @@ mod get_key_history;
 mod idempotency;
 mod if_match;
 mod list_keys;
+mod local_ports;
 mod malformed_events;
 mod metrics;
 mod missing_context;

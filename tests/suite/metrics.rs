@@ -63,12 +63,13 @@ async fn every_metric_is_counted_once_per_event() {
 }
 
 /// The log lines of the authorizer's binary for these events, at this log level.
-async fn authorizer(dynamodb: &str, level: &str, events: Vec<Value>) -> (Vec<String>, Vec<u8>) {
+async fn authorizer(app: &App, dynamodb: &str, level: &str, events: Vec<Value>) -> (Vec<String>, Vec<u8>) {
     let environment = [
         ("KEYS_TABLE", "KeysTable"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
+        ("AWS_SESSION_TOKEN", app.local().session_token()),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
         ("LOG_LEVEL", level),
         ("METRICS_STACK", "production"),
@@ -96,7 +97,7 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
 
     for level in ["off", "error", "trace"] {
         let (lines, output) =
-            authorizer(app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
+            authorizer(&app, app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
 
         let expected = sums(&[
             ("Authorized{Stack=production}", 2.0),
@@ -116,7 +117,7 @@ async fn a_write_without_a_response_is_ambiguous_whether_it_arrived_or_not() {
 
     for fault in [Fault::LoseResponse, Fault::LoseRequest] {
         let proxy = FaultProxy::start(app.local().dynamodb_url(), false, move |_| fault).await;
-        let (lines, _) = authorizer(&proxy.url(), "info", vec![event(&key.secret)]).await;
+        let (lines, _) = authorizer(&app, &proxy.url(), "info", vec![event(&key.secret)]).await;
 
         let expected = sums(&[
             ("AuthorizerUnavailable{Stack=production}", 1.0),
