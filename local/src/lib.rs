@@ -169,7 +169,8 @@ impl Local {
         let provider = Arc::new(IdentityProvider::new(format!("{url}/_local"))?);
         let callback_urls = template.callback_urls.clone();
         let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&callback_urls));
-        let gateway = Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
+        let gateway =
+            Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
         let sign_in = oidc::router(provider, callback_urls, bodies);
         let local_routes = local_routes::router(sign_in, Arc::clone(&queues), dead_letter_queues);
         let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));

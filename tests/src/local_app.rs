@@ -171,7 +171,13 @@ impl LocalApp {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("tests", "tests", Some(self.session_token().to_owned()), None, "tests"))
+            .credentials_provider(Credentials::new(
+                "tests",
+                "tests",
+                Some(self.session_token().to_owned()),
+                None,
+                "tests",
+            ))
             .endpoint_url(self.dynamodb_url());
         DynamoDb::from_conf(config.build())
     }
@@ -181,7 +187,13 @@ impl LocalApp {
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("tests", "tests", Some(self.session_token().to_owned()), None, "tests"))
+            .credentials_provider(Credentials::new(
+                "tests",
+                "tests",
+                Some(self.session_token().to_owned()),
+                None,
+                "tests",
+            ))
             .endpoint_url(self.secrets_url());
         SecretsManager::from_conf(config.build())
     }

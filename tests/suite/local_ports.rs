@@ -161,7 +161,12 @@ fn writes(pushgate: &Pushgate) -> Vec<Request> {
     let item = json!({ "account": { "S": "victim" }, "id": { "S": "planted" } });
     let secret = json!({ "SecretId": "VapidSecret", "SecretString": "planted" });
     vec![
-        Request::aws(pushgate, "DYNAMODB", "DynamoDB_20120810.PutItem", &json!({ "TableName": "KeysTable", "Item": item })),
+        Request::aws(
+            pushgate,
+            "DYNAMODB",
+            "DynamoDB_20120810.PutItem",
+            &json!({ "TableName": "KeysTable", "Item": item }),
+        ),
         Request::aws(pushgate, "SQS", "AmazonSQS.SendMessage", &json!({ "QueueUrl": queue, "MessageBody": "planted" })),
         Request::aws(pushgate, "SECRETS_MANAGER", "secretsmanager.PutSecretValue", &secret),
     ]
@@ -289,7 +294,9 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
     assert_eq!(link(get("/_local/token?user=admin@acme")).send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "http://evil.example").send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "null").send().await.0, 403);
-    for callback in ["http://localhost:8080/", "http://127.0.0.1:3000/", "http://localhost:3000/x", "http://localhost:3000"] {
+    for callback in
+        ["http://localhost:8080/", "http://127.0.0.1:3000/", "http://localhost:3000/x", "http://localhost:3000"]
+    {
         let mut elsewhere = form.clone();
         elsewhere.body = form.body.replace("http://localhost:3000/", callback);
         let (status, response) = elsewhere.send().await;

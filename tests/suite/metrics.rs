@@ -97,7 +97,8 @@ async fn metrics_are_written_at_every_level_with_the_stack_and_no_secret() {
 
     for level in ["off", "error", "trace"] {
         let (lines, output) =
-            authorizer(&app, app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)]).await;
+            authorizer(&app, app.local().dynamodb_url(), level, vec![event(secret), event("nobody"), event(secret)])
+                .await;
 
         let expected = sums(&[
             ("Authorized{Stack=production}", 2.0),

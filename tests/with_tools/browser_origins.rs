@@ -79,9 +79,8 @@ async fn a_page_of_another_origin_reads_and_changes_nothing() {
 
     let queue = format!("{}/000000000000/PushQueue", pushgate.queue_url());
     let message = json!({ "QueueUrl": queue, "MessageBody": "planted" }).to_string();
-    let mut urls: Vec<String> = [pushgate.dynamodb_url(), pushgate.queue_url(), pushgate.secrets_url()]
-        .map(|url| format!("{url}/"))
-        .into();
+    let mut urls: Vec<String> =
+        [pushgate.dynamodb_url(), pushgate.queue_url(), pushgate.secrets_url()].map(|url| format!("{url}/")).into();
     for path in ["token?user=admin@acme", "health", "dead-letters", "api", "authorize", "oauth2/token", "jwks.json"] {
         urls.push(format!("{}/_local/{path}", pushgate.url()));
     }

@@ -24,7 +24,9 @@ pub(crate) fn open(data_dir: Option<&Path>, tables: &[Table]) -> Result<Database
         Some(folder) => {
             let file = folder.join("tables.sqlite");
             // SQLite gives its other files the mode of this one.
-            owner_only(OpenOptions::new().create(true).append(true)).open(&file).map_err(|it| failed(it.to_string()))?;
+            owner_only(OpenOptions::new().create(true).append(true))
+                .open(&file)
+                .map_err(|it| failed(it.to_string()))?;
             Database::new(file.to_str().ok_or_else(|| failed("its path is not UTF-8".into()))?)
         }
         None => Database::memory(),

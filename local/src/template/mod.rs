@@ -161,7 +161,9 @@ impl<'a> Resources<'a> {
         }
         for (_, properties) in self.of_type("AWS::Cognito::UserPoolClient") {
             let urls = self.resolver.resolve(&properties["CallbackURLs"])?;
-            template.callback_urls.extend(urls.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            template
+                .callback_urls
+                .extend(urls.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         }
         Ok(template)
     }

@@ -6,7 +6,9 @@ use super::*;
 
 /// The statuses of all responses of a connection.
 fn statuses(responses: &str) -> Vec<&str> {
-    responses.split("HTTP/1.1 ").skip(1).map(|response| &response[..3]).collect()
+    // The sample's function answers with its event, which has a protocol too.
+    let responses = responses.split("HTTP/1.").skip(1).filter(|response| response[1..].starts_with(' '));
+    responses.map(|response| &response[2..5]).collect()
 }
 
 /// Sends bytes in two TCP segments, and reads until the connection is closed.
@@ -74,7 +76,8 @@ async fn a_malformed_head_is_answered_400_and_ends_the_connection() {
         let responses = raw(&local, format!("{head}\r\n{valid}").as_bytes()).await;
         assert_eq!(statuses(&responses), [status], "{head}");
     }
-    let absolute = format!("GET http://{host}/v1/key HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: valid\r\nConnection: close\r\n\r\n");
+    let absolute =
+        format!("GET http://{host}/v1/key HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: valid\r\nConnection: close\r\n\r\n");
     assert_eq!(statuses(&raw(&local, absolute.as_bytes()).await), ["200"]);
 }
 
@@ -84,7 +87,9 @@ async fn nothing_follows_a_request_with_two_lengths() {
     let local = Sample::new().start().await;
     let host = host(&local);
     let hidden = format!("GET /v1/key HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: valid\r\n\r\n");
-    for lengths in ["Content-Length: 6\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 6"] {
+    for lengths in
+        ["Content-Length: 6\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 6"]
+    {
         let request = format!("POST /v1/public/1 HTTP/1.1\r\nHost: {host}\r\n{lengths}\r\n\r\n0\r\n\r\n{hidden}");
         let responses = raw(&local, request.as_bytes()).await;
         assert_eq!(statuses(&responses).len(), 1, "{responses}");
@@ -166,7 +171,7 @@ async fn a_body_is_not_read_before_its_request_is_allowed() {
     for size in ["10485761", "18446744073709551614"] {
         let head = format!("POST /v1/public/1 HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n\r\n");
         let responses = timeout(Duration::from_secs(5), raw(&local, head.as_bytes())).await.expect("a response");
-        assert!(["400", "413"].contains(&statuses(&responses)[0]), "{responses}");
+        assert!(["413", "431"].contains(&statuses(&responses)[0]), "{responses}");
     }
 }
 
@@ -190,7 +195,8 @@ async fn the_bodies_of_all_requests_share_a_budget() {
     let limits = Limits { all_bodies: 100_000, ..Limits::default() };
     let local = sample.start_limited(sample.options(), limits).await.expect("a start");
     let host = host(&local);
-    let held = format!("POST /v1/public/1 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 90000\r\n\r\n{}", "b".repeat(80_000));
+    let held =
+        format!("POST /v1/public/1 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 90000\r\n\r\n{}", "b".repeat(80_000));
     let mut holder = TcpStream::connect(host).await.expect("connected");
     holder.write_all(held.as_bytes()).await.expect("written");
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -65,7 +65,9 @@ async fn a_request_without_a_route_is_an_error() {
 async fn a_function_receives_the_request() {
     let local = Sample::new().start().await;
     let host = host(&local);
-    let request = format!("POST /v1/public/a%20b?x=1&x=2 HTTP/1.1\r\nHost: {host}\r\nX-Api-KEY: one\r\nX-Api-KEY: t\u{e9}o\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+    let request = format!(
+        "POST /v1/public/a%20b?x=1&x=2 HTTP/1.1\r\nHost: {host}\r\nX-Api-KEY: one\r\nX-Api-KEY: t\u{e9}o\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+    );
     let response = raw(&local, request.as_bytes()).await;
     let body: Value = serde_json::from_str(response.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
     let event = &body["event"];
@@ -154,8 +156,7 @@ async fn an_invocation_completes_even_if_the_client_disconnects() {
     let sample = Sample::new();
     let local = sample.start().await;
     let mut stream = TcpStream::connect(local.url().trim_start_matches("http://")).await.expect("connected");
-    let request =
-        format!("POST /v1/public/1 HTTP/1.1\r\nHost: {}\r\nContent-Length: 4\r\n\r\nwait", host(&local));
+    let request = format!("POST /v1/public/1 HTTP/1.1\r\nHost: {}\r\nContent-Length: 4\r\n\r\nwait", host(&local));
     stream.write_all(request.as_bytes()).await.expect("written");
     while local.in_progress.is_empty() {
         tokio::task::yield_now().await;
