@@ -32,11 +32,13 @@ LAYERS = {
     },
     "local/src": {
         "start_error": set(),
+        "data_dir": {"start_error"},
+        "server": {"start_error"},
         "template": {"start_error"},
-        "oidc": {"start_error"},
-        "services": {"start_error", "template"},
-        "lambda": {"services", "start_error", "template"},
-        "gateway": {"lambda", "oidc", "start_error", "template"},
+        "oidc": {"server", "start_error"},
+        "services": {"data_dir", "server", "start_error", "template"},
+        "lambda": {"data_dir", "services", "start_error", "template"},
+        "gateway": {"lambda", "oidc", "server", "start_error", "template"},
     },
 }
 

@@ -1,7 +1,7 @@
 //! Pushgate on a laptop: the API, the tables, the queue, the secrets and sign-in of the template, in one process and on
 //! 127.0.0.1 only.
 //!
-//! The layers, from the lowest: `template` reads `infra/template.yaml`; `services` are the AWS services that
+//! The layers, from the lowest: `server` is every port; `template` reads `infra/template.yaml`; `services` are the AWS services that
 //! functions call; `lambda` invokes the functions; `oidc` signs users in; `gateway` is the API in front of them.
 //! This file connects them.
 //!
@@ -14,7 +14,7 @@ pub mod lambda;
 mod local_routes;
 pub mod log;
 mod oidc;
-mod servers;
+mod server;
 mod services;
 mod start_error;
 mod swagger_ui;
@@ -39,10 +39,10 @@ use data_dir::DataDir;
 use gateway::Gateway;
 use lambda::{Functions, Handler, ServiceEndpoints};
 use oidc::IdentityProvider;
-use servers::{Servers, listen};
+use server::{Bodies, Callers, Limits, Servers, listen};
 use services::{
-    dynamodb,
-    iam::{self, Roles},
+    SessionToken, dynamodb,
+    iam::{self, Iam, Roles},
     secrets_manager::{self, Secrets},
     sqs::{self, Counts, Journal, Queues},
 };
@@ -76,8 +76,10 @@ pub struct Local {
     dynamodb_url: String,
     sqs_url: String,
     secrets_manager_url: String,
+    session_token: SessionToken,
     routes: Vec<Route>,
     environment_file: Option<PathBuf>,
+    aws_file: PathBuf,
     queues: Arc<Queues>,
     /// The queues that functions consume, by name.
     source_queues: Vec<String>,
@@ -94,19 +96,19 @@ pub struct Local {
 impl Local {
     /// Starts the stack. All endpoints respond when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        Self::start_with(options, |environment| lambda::in_process(environment)).await
+        Self::start_with(options, Limits::default(), |environment| lambda::in_process(environment)).await
     }
 
     /// Starts the stack with the given functions in this process.
     async fn start_with(
         options: Options,
+        limits: Limits,
         in_process: impl FnOnce(&dyn Fn(&str) -> HashMap<String, String>) -> HashMap<String, Handler>,
     ) -> Result<Self, StartError> {
         options.push_hosts.iter().try_for_each(|host| lambda::check_push_host(host))?;
         let (gateway_listener, url) = listen(options.port).await?;
         let data_dir = options.data.as_deref().map(DataDir::open).transpose()?;
         let data_path = data_dir.as_ref().map(DataDir::path);
-        let (database_listener, database_url) = listen(0).await?;
         let (dynamodb_listener, dynamodb_url) = listen(0).await?;
         let (sqs_listener, sqs_url) = listen(0).await?;
         let (secrets_manager_listener, secrets_manager_url) = listen(0).await?;
@@ -121,30 +123,34 @@ impl Local {
         }
         let roles = Arc::new(Roles::new(template.grants.clone()));
 
-        let guarded = |service: Router| service.layer(from_fn_with_state(Arc::clone(&roles), iam::check));
-        let mut backends = Servers::default();
-        let cancelled = backends.cancelled().cancelled_owned();
-        backends.spawn(async move {
-            if let Err(error) = dynoxide::server::serve_with_shutdown(database_listener, database, cancelled).await {
-                tracing::error!(error, "the embedded database stopped");
-            }
-        });
-        backends.serve(dynamodb_listener, guarded(dynamodb::router(database_url)));
-        backends.serve(sqs_listener, guarded(sqs::router(Arc::clone(&queues))));
-        backends.serve(secrets_manager_listener, guarded(secrets_manager::router(secrets)));
+        let session_token = SessionToken::generate();
+        let bodies = Bodies::new(limits);
+        let iam =
+            Arc::new(Iam { roles: Arc::clone(&roles), session_token: session_token.clone(), bodies: bodies.clone() });
+        let mut backends = Servers::new(limits);
+        for (listener, service) in [
+            (dynamodb_listener, dynamodb::router(database)),
+            (sqs_listener, sqs::router(Arc::clone(&queues))),
+            (secrets_manager_listener, secrets_manager::router(secrets)),
+        ] {
+            let service = service.layer(from_fn_with_state(Arc::clone(&iam), iam::check));
+            backends.serve(listener, service, |_| Callers::Own);
+        }
 
         let endpoints = ServiceEndpoints {
             dynamodb: &dynamodb_url,
             sqs: &sqs_url,
             secrets_manager: &secrets_manager_url,
+            session_token: session_token.expose(),
             push_hosts: &options.push_hosts,
         };
         let (mut temp_dir, mut environment_file) = (None, None);
+        let folder = match data_path {
+            Some(folder) => folder,
+            None => temp_dir.insert(new_temp_dir()?).path(),
+        };
+        let aws_file = endpoints.write_aws_file(folder)?;
         let handlers = if let Some(address) = &options.functions {
-            let folder = match data_path {
-                Some(folder) => folder,
-                None => temp_dir.insert(new_temp_dir()?).path(),
-            };
             environment_file = Some(endpoints.write_env_file(&template.functions, folder)?);
             lambda::cargo_lambda_watch(address, &template.functions)?
         } else {
@@ -155,7 +161,7 @@ impl Local {
         let in_progress = TaskTracker::new();
         let functions = Functions::new(&template.functions, handlers, in_progress.clone())?;
 
-        let mut ingress = Servers::default();
+        let mut ingress = Servers::new(limits);
         for mapping in template.event_source_mappings.iter().cloned() {
             let (queues, functions) = (Arc::clone(&queues), functions.clone());
             ingress.spawn(lambda::poll(mapping, queues, functions, in_progress.clone(), ingress.cancelled()));
@@ -164,18 +170,30 @@ impl Local {
         let source_queues = template.event_source_mappings.iter().map(|mapping| mapping.queue.clone()).collect();
         let dead_letter_queues = template.queues.iter().filter_map(|queue| queue.dead_letter_queue.clone()).collect();
         let provider = Arc::new(IdentityProvider::new(format!("{url}/_local"))?);
-        let gateway = Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone())?;
-        let local_routes = local_routes::router(provider, Arc::clone(&queues), dead_letter_queues);
+        let callback_urls = template.callback_urls.clone();
+        let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&callback_urls));
+        let gateway =
+            Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
+        let sign_in = oidc::router(provider, callback_urls, bodies);
+        let local_routes = local_routes::router(sign_in, Arc::clone(&queues), dead_letter_queues);
         let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));
-        ingress.serve(gateway_listener, local_routes.merge(api));
+        ingress.serve(gateway_listener, local_routes.merge(api), move |request| {
+            let rest = request.uri.path().strip_prefix(&stage);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return Callers::Any;
+            }
+            oidc::callers(request, &origins)
+        });
 
         Ok(Self {
             url,
             dynamodb_url,
             sqs_url,
             secrets_manager_url,
+            session_token,
             routes,
             environment_file,
+            aws_file,
             queues,
             source_queues,
             roles,
@@ -205,6 +223,16 @@ impl Local {
     /// The endpoint of Secrets Manager.
     pub fn secrets_url(&self) -> &str {
         &self.secrets_manager_url
+    }
+
+    /// The session token that the three services require.
+    pub fn session_token(&self) -> &str {
+        self.session_token.expose()
+    }
+
+    /// The file with the variables of the AWS CLI, which only its owner can read.
+    pub fn aws_file(&self) -> &Path {
+        &self.aws_file
     }
 
     /// What each function requested of the services, granted or not, by the function's logical ID.

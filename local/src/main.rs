@@ -86,11 +86,13 @@ fn banner(local: &Local, options: &Options) -> String {
   DynamoDB         {}
   SQS              {}
   Secrets Manager  {}
+  AWS CLI          . {}
 ",
         local.routes().len(),
         local.dynamodb_url(),
         local.queue_url(),
         local.secrets_url(),
+        local.aws_file().display(),
     );
     if let (Some(address), Some(file)) = (&options.functions, local.environment_file()) {
         let port = address.port_or_known_default().unwrap_or(9000);

@@ -53,6 +53,7 @@ pub struct SentRequest {
     pub request: Value,
     target: String,
     authorization: String,
+    session_token: String,
     date: String,
 }
 
@@ -241,6 +242,7 @@ impl Upstream {
         let call = call
             .header("Content-Type", "application/x-amz-json-1.0")
             .header("Authorization", &sent.authorization)
+            .header("X-Amz-Security-Token", &sent.session_token)
             .header("X-Amz-Date", &sent.date);
         let response = call.body(request.to_string()).send().await.expect("a response");
         let status = response.status().as_u16();
@@ -306,6 +308,7 @@ async fn pass(State(forward): State<Forward>, headers: HeaderMap, body: Bytes) -
         request,
         target: header("X-Amz-Target"),
         authorization: header("Authorization"),
+        session_token: header("X-Amz-Security-Token"),
         date: header("X-Amz-Date"),
     };
 

@@ -90,6 +90,11 @@ impl LocalApp {
         self.local.secrets_url()
     }
 
+    /// The session token that these servers require.
+    pub fn session_token(&self) -> &str {
+        self.local.session_token()
+    }
+
     pub(crate) async fn id_token(&self, email: &str) -> String {
         let response = self.client.get(format!("{}/_local/token?user={email}", self.url())).send().await;
         let response = Response::read(response.expect("a response")).await.expect(200).json();
@@ -119,6 +124,7 @@ impl LocalApp {
         let call = self.client.post(self.queue_url()).header("X-Amz-Target", "AmazonSQS.SendMessage");
         let message =
             json!({ "QueueUrl": format!("{}/000000000000/PushQueue", self.queue_url()), "MessageBody": body });
+        let call = call.header("X-Amz-Security-Token", self.session_token());
         let sent = call.header("Content-Type", "application/x-amz-json-1.0").body(message.to_string()).send().await;
         assert_eq!(sent.expect("a response").status(), 200);
     }
@@ -150,6 +156,7 @@ impl LocalApp {
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "tests"),
             ("AWS_SECRET_ACCESS_KEY", "tests"),
+            ("AWS_SESSION_TOKEN", self.session_token()),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
             ("AWS_ENDPOINT_URL_SQS", self.queue_url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_url()),
@@ -174,7 +181,13 @@ impl LocalApp {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
+            .credentials_provider(Credentials::new(
+                "tests",
+                "tests",
+                Some(self.session_token().to_owned()),
+                None,
+                "tests",
+            ))
             .endpoint_url(self.dynamodb_url());
         DynamoDb::from_conf(config.build())
     }
@@ -184,7 +197,13 @@ impl LocalApp {
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("tests", "tests", None, None, "tests"))
+            .credentials_provider(Credentials::new(
+                "tests",
+                "tests",
+                Some(self.session_token().to_owned()),
+                None,
+                "tests",
+            ))
             .endpoint_url(self.secrets_url());
         SecretsManager::from_conf(config.build())
     }

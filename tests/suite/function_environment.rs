@@ -10,6 +10,7 @@ async fn authorize(app: &App, secret: &str, variables: &[(&str, &str)]) -> Value
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
+        ("AWS_SESSION_TOKEN", app.local().session_token()),
         ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
         ("TAG_KEY", app.local().tag_key_text()),
     ];

@@ -69,6 +69,7 @@ async fn authorizer(app: &App, dynamodb: &str, level: &str, events: Vec<Value>) 
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
+        ("AWS_SESSION_TOKEN", app.local().session_token()),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
         ("TAG_KEY", app.local().tag_key_text()),
         ("LOG_LEVEL", level),

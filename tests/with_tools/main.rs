@@ -2,6 +2,7 @@
 //! skips it.
 
 mod browser;
+mod browser_origins;
 mod cargo_lambda_watch;
 mod examples;
 mod rotate_vapid;

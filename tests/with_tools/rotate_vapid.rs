@@ -29,6 +29,7 @@ async fn the_commands_of_the_runbook_rotate_the_secret() {
         ("AWS_DEFAULT_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "tests"),
         ("AWS_SECRET_ACCESS_KEY", "tests"),
+        ("AWS_SESSION_TOKEN", app.local().session_token()),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", app.local().secrets_url()),
     ];
 

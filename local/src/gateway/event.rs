@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use axum::{body::Bytes, http::request::Parts};
+use axum::http::request::Parts;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use crate::server::HeldBody;
 use crate::template::values::{ACCOUNT_ID, REGION};
 
 /// A request below the stage. Every value is of the parsed request itself.
@@ -23,7 +24,7 @@ pub(super) struct GatewayRequest {
     pub(super) received_at: Timestamp,
     /// The path below the stage, as the request line has it.
     pub(super) path: String,
-    pub(super) body: Bytes,
+    pub(super) body: HeldBody,
     /// The route's path, such as `/keys/{id}`; empty before the route is known.
     pub(super) resource: String,
     pub(super) path_parameters: BTreeMap<String, String>,
@@ -43,7 +44,7 @@ impl GatewayRequest {
             source_ip,
             received_at: Timestamp::now(),
             path: String::new(),
-            body: Bytes::new(),
+            body: HeldBody::default(),
             resource: String::new(),
             path_parameters: BTreeMap::new(),
         }
@@ -176,7 +177,7 @@ mod tests {
             source_ip: [127, 0, 0, 1].into(),
             received_at: Timestamp::UNIX_EPOCH,
             path: "/keys/a%20b".into(),
-            body: Bytes::from_static(b"x\xff"),
+            body: b"x\xff".as_slice().into(),
             resource: "/keys/{id}".into(),
             path_parameters: [("id".to_owned(), "a b".to_owned())].into(),
         }

@@ -12,7 +12,7 @@ mod route;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
 };
@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     lambda::{Functions, MAX_PAYLOAD_BYTES},
     oidc::IdentityProvider,
+    server::{Bodies, BodyError, is_larger},
     start_error::StartError,
     template::{Authorizer, Route, Template},
 };
@@ -50,6 +51,7 @@ pub(crate) struct Gateway {
     functions: Functions,
     identity_provider: Arc<IdentityProvider>,
     requests: TaskTracker,
+    bodies: Bodies,
 }
 
 /// What the access log shows of a response besides its status.
@@ -70,11 +72,11 @@ pub(crate) async fn handle(
     let (parts, body) = request.into_parts();
     let mut request = GatewayRequest::new(&gateway.stage, &parts, peer.ip());
 
-    let mut response = match gateway.accept(&mut request, &parts, body).await {
+    let mut response = match gateway.accept(&mut request, &parts, &body) {
         Ok(route) => {
             let (gateway, request) = (Arc::clone(&gateway), request.clone());
             // A task of its own, since an accepted request is carried out even if the client disconnects.
-            let task = gateway.requests.clone().spawn(async move { gateway.respond(&request, &route).await });
+            let task = gateway.requests.clone().spawn(async move { gateway.respond(request, body, &route).await });
             task.await.unwrap_or_else(|_| message(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"))
         }
         Err(response) => *response,
@@ -101,6 +103,7 @@ impl Gateway {
         functions: Functions,
         identity_provider: Arc<IdentityProvider>,
         requests: TaskTracker,
+        bodies: Bodies,
     ) -> Result<Self, StartError> {
         Ok(Self {
             stage: template.stage,
@@ -111,28 +114,18 @@ impl Gateway {
             functions,
             identity_provider,
             requests,
+            bodies,
         })
     }
 
-    /// Checks the limits, reads the body, and finds the route; the error is the response.
-    async fn accept(
-        &self,
-        request: &mut GatewayRequest,
-        parts: &Parts,
-        body: Body,
-    ) -> Result<Route, Box<Response<Body>>> {
+    /// Checks the limits and finds the route; the error is the response. Nothing of the body is read.
+    fn accept(&self, request: &mut GatewayRequest, parts: &Parts, body: &Body) -> Result<Route, Box<Response<Body>>> {
         let path = parts.uri.path().strip_prefix('/').and_then(|path| path.strip_prefix(self.stage.as_str()));
         let path = path.filter(|rest| rest.is_empty() || rest.starts_with('/'));
         path.unwrap_or_default().clone_into(&mut request.path);
         if head_bytes(parts) > MAX_HEAD_BYTES {
             return Err(Box::new(close(self.error(request, GatewayError::REQUEST_TOO_LARGE, &Value::Null))));
         }
-        request.body = match to_bytes(body, MAX_BODY_BYTES).await {
-            Ok(body) => body,
-            Err(_) => {
-                return Err(Box::new(close(self.error(request, GatewayError::REQUEST_TOO_LARGE, &Value::Null))));
-            }
-        };
         if path.is_none() {
             return Err(Box::new(message(StatusCode::FORBIDDEN, "Forbidden")));
         }
@@ -141,29 +134,43 @@ impl Gateway {
         };
         request.resource.clone_from(&found.route.resource);
         request.path_parameters = found.path_parameters;
+        if is_larger(body, MAX_BODY_BYTES) {
+            return Err(Box::new(close(self.error(request, GatewayError::REQUEST_TOO_LARGE, &Value::Null))));
+        }
         Ok(found.route)
     }
 
-    /// Authorizes the request and invokes the function.
-    async fn respond(&self, request: &GatewayRequest, route: &Route) -> Response<Body> {
+    /// Authorizes the request, reads its body, and invokes the function.
+    async fn respond(&self, mut request: GatewayRequest, body: Body, route: &Route) -> Response<Body> {
         let context = match &route.authorizer {
             None => None,
-            Some(name) => match self.authorize(name, request).await {
+            Some(name) => match self.authorize(name, &request).await {
                 Decision::Allowed(context) => Some(context),
-                Decision::Denied(error, context) => return self.error(request, error, &context),
+                Decision::Denied(error, context) => return self.error(&request, error, &context),
             },
         };
         let authorizer = context.clone().unwrap_or_default();
+        request.body = match self.bodies.read(body, MAX_BODY_BYTES).await {
+            Ok(body) => body,
+            Err(error) => {
+                return close(match error {
+                    BodyError::TooLarge => self.error(&request, GatewayError::REQUEST_TOO_LARGE, &authorizer),
+                    BodyError::TimedOut => message(StatusCode::REQUEST_TIMEOUT, "Request timed out"),
+                    BodyError::Incomplete => message(StatusCode::BAD_REQUEST, "Bad Request"),
+                    BodyError::OutOfBudget => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                });
+            }
+        };
         let event = request.proxy_event(context);
         if event.to_string().len() > MAX_PAYLOAD_BYTES {
-            return self.error(request, GatewayError::REQUEST_TOO_LARGE, &authorizer);
+            return self.error(&request, GatewayError::REQUEST_TOO_LARGE, &authorizer);
         }
         let mut response = match timeout(INTEGRATION_TIMEOUT, self.functions.invoke(&route.function, event)).await {
-            Err(_) => self.error(request, GatewayError::INTEGRATION_TIMEOUT, &authorizer),
-            Ok(Err(_)) => self.error(request, GatewayError::INTEGRATION_FAILURE, &authorizer),
+            Err(_) => self.error(&request, GatewayError::INTEGRATION_TIMEOUT, &authorizer),
+            Ok(Err(_)) => self.error(&request, GatewayError::INTEGRATION_FAILURE, &authorizer),
             Ok(Ok(response)) => proxy_response::parse(&response).unwrap_or_else(|| {
                 tracing::error!(function = route.function, "malformed Lambda proxy response");
-                self.error(request, GatewayError::INTEGRATION_FAILURE, &authorizer)
+                self.error(&request, GatewayError::INTEGRATION_FAILURE, &authorizer)
             }),
         };
         response.extensions_mut().get_or_insert_default::<AccessLogFields>().authorizer = authorizer;

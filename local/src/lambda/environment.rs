@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
+    fs::OpenOptions,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use crate::{
+    data_dir::owner_only,
     start_error::StartError,
     template::{Function, values::REGION},
 };
@@ -16,6 +18,8 @@ pub(crate) struct ServiceEndpoints<'a> {
     pub(crate) dynamodb: &'a str,
     pub(crate) sqs: &'a str,
     pub(crate) secrets_manager: &'a str,
+    /// What the services require of each request.
+    pub(crate) session_token: &'a str,
     /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub(crate) push_hosts: &'a [String],
 }
@@ -38,20 +42,31 @@ impl ServiceEndpoints<'_> {
                 hosts.push_str(host);
             }
         }
-        for (name, value) in [
-            ("AWS_REGION", REGION),
-            // The services accept any credentials. Those of no function have no restrictions.
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb),
-            ("AWS_ENDPOINT_URL_SQS", self.sqs),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager),
-            // A rotated secret is used immediately, since reading it costs nothing here.
-            ("VAPID_MAX_AGE", "0"),
-        ] {
+        // A rotated secret is used immediately, since reading it costs nothing here.
+        for (name, value) in self.aws().into_iter().chain([("VAPID_MAX_AGE", "0")]) {
             all.insert(name.to_owned(), value.to_owned());
         }
         all
+    }
+
+    /// The variables of the AWS SDKs and the AWS CLI. The services check the session token; an access key of no function
+    /// has no restrictions.
+    fn aws(&self) -> [(&'static str, &str); 8] {
+        [
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_SESSION_TOKEN", self.session_token),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_manager),
+        ]
+    }
+
+    /// Writes the variables for a shell, in which the AWS CLI then uses the services.
+    pub(crate) fn write_aws_file(&self, folder: &Path) -> Result<PathBuf, StartError> {
+        write(folder.join("aws.env"), self.aws().map(|(name, value)| format!("export {name}={value}\n")).concat())
     }
 
     /// Writes one environment for all functions, for `cargo lambda watch --env-file`.
@@ -72,12 +87,18 @@ impl ServiceEndpoints<'_> {
                 all.insert(name, value);
             }
         }
-        let file = folder.join("functions.env");
         let lines: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        fs::write(&file, lines.concat())
-            .map_err(|error| StartError::new(format!("{} cannot be written: {error}.", file.display())))?;
-        Ok(file)
+        write(folder.join("functions.env"), lines.concat())
     }
+}
+
+/// Writes a file with credentials.
+fn write(file: PathBuf, text: String) -> Result<PathBuf, StartError> {
+    let written = owner_only(OpenOptions::new().create(true).write(true).truncate(true))
+        .open(&file)
+        .and_then(|mut out| out.write_all(text.as_bytes()));
+    written.map_err(|error| StartError::new(format!("{} cannot be written: {error}.", file.display())))?;
+    Ok(file)
 }
 
 /// Rejects anything but `HOST:PORT`.
@@ -108,11 +129,13 @@ mod tests {
             dynamodb: "http://d",
             sqs: "http://q",
             secrets_manager: "http://s",
+            session_token: "t",
             push_hosts: &push_hosts,
         };
         let all = endpoints.environment("PutSubscription", &function);
         assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");
         assert_eq!(all["AWS_ENDPOINT_URL_SQS"], "http://q");
+        assert_eq!(all["AWS_SESSION_TOKEN"], "t");
         assert_eq!(all["AWS_LAMBDA_FUNCTION_NAME"], "put-subscription");
         assert_eq!(all["AWS_ACCESS_KEY_ID"], "PutSubscription");
     }

@@ -16,21 +16,31 @@ use std::{
 use aws_lc_rs::digest;
 use axum::{
     Router,
-    body::{Body, Bytes},
-    extract::{RawQuery, State},
-    http::{HeaderMap, Response, StatusCode, header},
+    body::Body,
+    extract::{RawQuery, Request, State},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
     routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use url::{Host, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
+use crate::server::{Bodies, Callers};
 pub(crate) use identity_provider::IdentityProvider;
 use identity_provider::{CLIENT_ID, TOKEN_LIFETIME};
 use users::{USERS, User};
 
 /// The lifetime of an authorization code.
 const CODE_LIFETIME: Duration = Duration::from_mins(5);
+
+/// The largest form.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
+const AUTHORIZE: &str = "/_local/authorize";
+const TOKEN: &str = "/_local/oauth2/token";
+const JWKS: &str = "/_local/jwks.json";
+const DISCOVERY: &str = "/_local/.well-known/openid-configuration";
 
 /// The parameters of a query or a form.
 type Parameters = HashMap<String, String>;
@@ -46,19 +56,53 @@ struct AuthorizationCode {
 
 struct AuthorizationServer {
     provider: Arc<IdentityProvider>,
+    /// The addresses to which sign-in may redirect, compared as text, as a user pool does.
+    callback_urls: Vec<String>,
+    bodies: Bodies,
     codes: Mutex<HashMap<String, AuthorizationCode>>,
 }
 
+/// The callers of an endpoint: the console's pages exchange codes, and everyone may open the sign-in page. Its form and all
+/// else is for the server's own pages.
+pub(crate) fn callers(request: &Parts, callback_origins: &Arc<[String]>) -> Callers {
+    match (request.method.as_str(), request.uri.path()) {
+        ("GET", AUTHORIZE) => Callers::Links,
+        ("POST" | "OPTIONS", TOKEN) | ("GET", JWKS | DISCOVERY) => Callers::Origins(Arc::clone(callback_origins)),
+        _ => Callers::Own,
+    }
+}
+
+/// The origins of the pages to which sign-in redirects.
+pub(crate) fn origins(callback_urls: &[String]) -> Arc<[String]> {
+    let origins = callback_urls.iter().filter_map(|url| Url::parse(url).ok());
+    origins.map(|url| url.origin().ascii_serialization()).collect()
+}
+
 /// The endpoints of the authorization server.
-pub(crate) fn router(provider: Arc<IdentityProvider>) -> Router {
-    let server = Arc::new(AuthorizationServer { provider, codes: Mutex::default() });
+pub(crate) fn router(provider: Arc<IdentityProvider>, callback_urls: Vec<String>, bodies: Bodies) -> Router {
+    let origins = origins(&callback_urls);
+    let server = Arc::new(AuthorizationServer { provider, callback_urls, bodies, codes: Mutex::default() });
+    let for_scripts = Router::new()
+        .route(TOKEN, post(token))
+        .route(JWKS, get(jwks))
+        .route(DISCOVERY, get(discovery))
+        .layer(from_fn_with_state(origins, allow_origin));
     Router::new()
         .route("/_local/token", get(id_token))
-        .route("/_local/authorize", get(authorize_page).post(authorize))
-        .route("/_local/oauth2/token", post(token))
-        .route("/_local/jwks.json", get(jwks))
-        .route("/_local/.well-known/openid-configuration", get(discovery))
+        .route(AUTHORIZE, get(authorize_page).post(authorize))
+        .merge(for_scripts)
         .with_state(server)
+}
+
+/// Middleware that lets the console's scripts read the response.
+async fn allow_origin(State(origins): State<Arc<[String]>>, request: Request, next: Next) -> Response<Body> {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = next.run(request).await;
+    if let Some(origin) = origin.filter(|origin| origins.iter().any(|allowed| allowed == origin)) {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    response
 }
 
 fn parse(form: &[u8]) -> Parameters {
@@ -77,12 +121,12 @@ async fn id_token(State(server): State<Arc<AuthorizationServer>>, RawQuery(query
 }
 
 async fn jwks(State(server): State<Arc<AuthorizationServer>>) -> Response<Body> {
-    json_cors(200, &server.provider.jwks())
+    json_response(200, &server.provider.jwks())
 }
 
 async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<Body> {
     let issuer = server.provider.issuer();
-    json_cors(
+    json_response(
         200,
         &json!({
             "issuer": issuer,
@@ -102,21 +146,16 @@ async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<B
 
 /// The redirect URI of a valid authorization request. The error is shown on a page, since an invalid request is never
 /// redirected.
-fn redirect_uri(request: &Parameters) -> Result<Url, &'static str> {
+fn redirect_uri(request: &Parameters, callback_urls: &[String]) -> Result<Url, &'static str> {
     let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
     if parameter("client_id") != CLIENT_ID {
         return Err("client_id is not pushgate-local.");
     }
-    let redirect_uri = Url::parse(parameter("redirect_uri")).map_err(|_| "redirect_uri is not a URL.")?;
-    let is_loopback = match redirect_uri.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        _ => false,
-    };
-    let is_http = ["http", "https"].contains(&redirect_uri.scheme());
-    if !is_loopback || !is_http || redirect_uri.fragment().is_some() {
-        return Err("redirect_uri must be a URL on localhost or 127.0.0.1.");
+    let redirect_uri = parameter("redirect_uri");
+    if !callback_urls.iter().any(|allowed| allowed == redirect_uri) {
+        return Err("redirect_uri is not a callback URL of the user pool's client.");
     }
+    let redirect_uri = Url::parse(redirect_uri).map_err(|_| "redirect_uri is not a URL.")?;
     if parameter("response_type") != "code" {
         return Err("response_type is not code.");
     }
@@ -128,22 +167,25 @@ fn redirect_uri(request: &Parameters) -> Result<Url, &'static str> {
 }
 
 /// Shows the sign-in page.
-async fn authorize_page(RawQuery(query): RawQuery) -> Response<Body> {
+async fn authorize_page(State(server): State<Arc<AuthorizationServer>>, RawQuery(query): RawQuery) -> Response<Body> {
     let request = parse(query.unwrap_or_default().as_bytes());
-    match redirect_uri(&request) {
-        Ok(_) => html(200, page::sign_in(&request)),
-        Err(reason) => html(400, page::error(reason)),
+    match redirect_uri(&request, &server.callback_urls) {
+        Ok(_) => server.html(200, page::sign_in(&request)),
+        Err(reason) => server.html(400, page::error(reason)),
     }
 }
 
 /// Issues a code for the chosen user.
-async fn authorize(State(server): State<Arc<AuthorizationServer>>, body: Bytes) -> Response<Body> {
+async fn authorize(State(server): State<Arc<AuthorizationServer>>, body: Body) -> Response<Body> {
+    let Ok(body) = server.bodies.read(body, MAX_FORM_BYTES).await else {
+        return server.html(400, page::error("The form cannot be read."));
+    };
     let request = parse(&body);
     let user = request.get("user").and_then(|username| User::find(username));
-    let (mut location, user) = match (redirect_uri(&request), user) {
+    let (mut location, user) = match (redirect_uri(&request, &server.callback_urls), user) {
         (Ok(location), Some(user)) => (location, user),
-        (Err(reason), _) => return html(400, page::error(reason)),
-        (_, None) => return html(400, page::error("This user does not exist.")),
+        (Err(reason), _) => return server.html(400, page::error(reason)),
+        (_, None) => return server.html(400, page::error("This user does not exist.")),
     };
     let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let issued_for = AuthorizationCode {
@@ -164,18 +206,21 @@ async fn authorize(State(server): State<Arc<AuthorizationServer>>, body: Bytes) 
 }
 
 /// The token endpoint: exchanges a code for tokens.
-async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMap, body: Body) -> Response<Body> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/x-www-form-urlencoded") {
-        return json_cors(400, &json!({ "error": "invalid_request" }));
+        return json_response(400, &json!({ "error": "invalid_request" }));
     }
+    let Ok(body) = server.bodies.read(body, MAX_FORM_BYTES).await else {
+        return json_response(400, &json!({ "error": "invalid_request" }));
+    };
     let request = parse(&body);
     let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
     if parameter("grant_type") != "authorization_code" {
-        return json_cors(400, &json!({ "error": "unsupported_grant_type" }));
+        return json_response(400, &json!({ "error": "unsupported_grant_type" }));
     }
     if parameter("client_id") != CLIENT_ID {
-        return json_cors(400, &json!({ "error": "invalid_client" }));
+        return json_response(400, &json!({ "error": "invalid_client" }));
     }
     // Removed before it is checked, since a code is valid for one attempt.
     let code = server.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(parameter("code"));
@@ -187,11 +232,11 @@ async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMa
             && code.code_challenge == challenge
     });
     let Some(AuthorizationCode { user, nonce, .. }) = code else {
-        return json_cors(400, &json!({ "error": "invalid_grant" }));
+        return json_response(400, &json!({ "error": "invalid_grant" }));
     };
     let id_token = server.provider.id_token(user, nonce.as_deref());
     let access_token = server.provider.access_token(user);
-    json_cors(
+    json_response(
         200,
         &json!({
             "id_token": id_token, "access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_LIFETIME,
@@ -216,18 +261,13 @@ fn json_response(status: u16, value: &Value) -> Response<Body> {
     response(status, "application/json", value.to_string(), &[])
 }
 
-/// JSON that pages of any origin may read.
-fn json_cors(status: u16, value: &Value) -> Response<Body> {
-    response(status, "application/json", value.to_string(), &[("access-control-allow-origin", "*")])
-}
-
-fn html(status: u16, page: String) -> Response<Body> {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
-                  form-action 'self' http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
-    response(
-        status,
-        "text/html; charset=utf-8",
-        page,
-        &[("content-security-policy", policy), ("referrer-policy", "no-referrer")],
-    )
+impl AuthorizationServer {
+    fn html(&self, status: u16, page: String) -> Response<Body> {
+        // A form's redirect counts as its target too.
+        let policy = format!(
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self' {}",
+            self.callback_urls.join(" ")
+        );
+        response(status, "text/html; charset=utf-8", page, &[("content-security-policy", policy.as_str())])
+    }
 }

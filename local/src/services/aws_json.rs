@@ -17,21 +17,24 @@ pub(super) fn target(headers: &HeaderMap) -> &str {
 
 /// A successful response.
 pub(super) fn success(value: &Value) -> Response<Body> {
-    response(StatusCode::OK, value)
+    response(StatusCode::OK, value.to_string())
 }
 
 /// A client error.
 pub(super) fn client_error(error_type: &str, message: &str) -> Response<Body> {
-    response(StatusCode::BAD_REQUEST, &json!({ "__type": error_type, "message": message, "Message": message }))
+    let body = json!({ "__type": error_type, "message": message, "Message": message });
+    response(StatusCode::BAD_REQUEST, body.to_string())
 }
 
 /// A server error.
 pub(super) fn server_error(message: &str) -> Response<Body> {
-    response(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "__type": "InternalError", "message": message }))
+    let body = json!({ "__type": "InternalError", "message": message });
+    response(StatusCode::INTERNAL_SERVER_ERROR, body.to_string())
 }
 
-fn response(status: StatusCode, value: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(value.to_string()));
+/// A response with this JSON.
+pub(super) fn response(status: StatusCode, json: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));

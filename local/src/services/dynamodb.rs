@@ -1,19 +1,21 @@
 //! `DynamoDB`: the tables of the template in an embedded database, in a file or in memory.
 
-use std::path::Path;
+use std::{fs::OpenOptions, path::Path};
 
 use axum::{
     Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, Response, StatusCode, header::HOST},
-    routing::any,
+    http::{HeaderMap, Response, StatusCode},
+    routing::post,
 };
 use dynoxide::{Database, errors::DynoxideError};
-use reqwest::Client;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{services::aws_json::MAX_REQUEST_BYTES, start_error::StartError, template::Table};
+use crate::data_dir::owner_only;
+use crate::services::aws_json::{MAX_REQUEST_BYTES, client_error, response, target};
+use crate::{start_error::StartError, template::Table};
 
 /// Opens the database and creates the tables that do not exist yet.
 pub(crate) fn open(data_dir: Option<&Path>, tables: &[Table]) -> Result<Database, StartError> {
@@ -21,6 +23,10 @@ pub(crate) fn open(data_dir: Option<&Path>, tables: &[Table]) -> Result<Database
     let database = match data_dir {
         Some(folder) => {
             let file = folder.join("tables.sqlite");
+            // SQLite gives its other files the mode of this one.
+            owner_only(OpenOptions::new().create(true).append(true))
+                .open(&file)
+                .map_err(|it| failed(it.to_string()))?;
             Database::new(file.to_str().ok_or_else(|| failed("its path is not UTF-8".into()))?)
         }
         None => Database::memory(),
@@ -55,30 +61,51 @@ fn create_table(database: &Database, name: &str, input: &Value, ttl_attribute: O
     }
 }
 
-/// Forwards requests to the database, whose own address is known to this router alone.
-pub(crate) fn router(database_url: String) -> Router {
-    let state = (Client::new(), database_url);
-    Router::new().fallback(any(forward)).layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).with_state(state)
+/// Serves the tables.
+pub(crate) fn router(database: Database) -> Router {
+    Router::new().route("/", post(handle)).layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).with_state(database)
 }
 
-async fn forward(State((client, url)): State<(Client, String)>, mut headers: HeaderMap, body: Bytes) -> Response<Body> {
-    headers.remove(HOST);
-    let forwarded = async {
-        let response = client.post(url).headers(headers).body(body).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
-    };
-    let mut response = Response::default();
-    match forwarded.await {
-        Ok((status, headers, bytes)) => {
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            *response.body_mut() = Body::from(bytes);
+async fn handle(State(database): State<Database>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let operation = target(&headers).strip_prefix("DynamoDB_20120810.").unwrap_or_default();
+    match perform(&database, operation, &body) {
+        Some(Ok(output)) => response(StatusCode::OK, output),
+        Some(Err(error)) => {
+            let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            response(status, error.to_json())
         }
-        Err(error) => {
-            tracing::error!(%error, "the embedded database does not respond");
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        }
+        None => client_error("com.amazon.coral.service#UnknownOperationException", "This operation is not supported."),
     }
-    response
+}
+
+/// The output of an operation; `None` for one that this machine does not support. The database is called here, and not
+/// behind its own server, which would be a port without a credential.
+fn perform(database: &Database, operation: &str, body: &[u8]) -> Option<Result<String, DynoxideError>> {
+    Some(match operation {
+        "BatchGetItem" => call(body, |input| database.batch_get_item(input)),
+        "BatchWriteItem" => call(body, |input| database.batch_write_item(input)),
+        "CreateTable" => call(body, |input| database.create_table(input)),
+        "DeleteItem" => call(body, |input| database.delete_item(input)),
+        "DeleteTable" => call(body, |input| database.delete_table(input)),
+        "DescribeTable" => call(body, |input| database.describe_table(input)),
+        "DescribeTimeToLive" => call(body, |input| database.describe_time_to_live(input)),
+        "GetItem" => call(body, |input| database.get_item(input)),
+        "ListTables" => call(body, |input| database.list_tables(input)),
+        "PutItem" => call(body, |input| database.put_item(input)),
+        "Query" => call(body, |input| database.query(input)),
+        "Scan" => call(body, |input| database.scan(input)),
+        "TransactGetItems" => call(body, |input| database.transact_get_items(input)),
+        "TransactWriteItems" => call(body, |input| database.transact_write_items(input)),
+        "UpdateItem" => call(body, |input| database.update_item(input)),
+        _ => return None,
+    })
+}
+
+fn call<I: DeserializeOwned, O: Serialize>(
+    body: &[u8],
+    operation: impl FnOnce(I) -> Result<O, DynoxideError>,
+) -> Result<String, DynoxideError> {
+    let input = serde_json::from_slice(body);
+    let output = operation(input.map_err(|error| DynoxideError::SerializationException(error.to_string()))?)?;
+    serde_json::to_string(&output).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

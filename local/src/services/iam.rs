@@ -1,5 +1,5 @@
-//! IAM: each function may do what its role in the template grants. The services check this before they handle a
-//! request, as on AWS, so that a missing grant is found on a laptop.
+//! IAM: a request to a service needs the credentials of this start, and each function may do what its role in the template
+//! grants. The services check this before they handle a request, as on AWS, so that a missing grant is found on a laptop.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,14 +7,16 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, Response, StatusCode, header::AUTHORIZATION},
     middleware::Next,
 };
 use serde_json::Value;
 
+use crate::server::{Bodies, BodyError};
 use crate::services::aws_json::{MAX_REQUEST_BYTES, client_error, target};
+use crate::services::session_token::SessionToken;
 use crate::template::Grant;
 use crate::template::values::{ACCOUNT_ID, REGION};
 
@@ -38,7 +40,7 @@ impl Roles {
 
     /// Checks a request; the error is the message of an `AccessDeniedException`. An access key of no function has no
     /// restrictions.
-    fn check(&self, headers: &HeaderMap, body: &Bytes) -> Result<(), String> {
+    fn check(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
         let Some((function, grants)) = access_key(headers).and_then(|key| self.grants.get_key_value(key)) else {
             return Ok(());
         };
@@ -57,16 +59,35 @@ impl Roles {
     }
 }
 
-/// Middleware that checks each request to a service.
-pub(crate) async fn check(State(roles): State<Arc<Roles>>, request: Request, next: Next) -> Response<Body> {
+/// What the services check.
+pub(crate) struct Iam {
+    pub(crate) roles: Arc<Roles>,
+    pub(crate) session_token: SessionToken,
+    pub(crate) bodies: Bodies,
+}
+
+/// Middleware that checks each request to a service. Only a request with the credentials has its body read.
+pub(crate) async fn check(State(iam): State<Arc<Iam>>, request: Request, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {
-        let mut too_large = Response::new(Body::empty());
-        *too_large.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        return too_large;
+    if !iam.session_token.is_sent(&parts.headers) {
+        let message = "The security token included in the request is invalid.";
+        return client_error("com.amazon.coral.service#UnrecognizedClientException", message);
+    }
+    let body = match iam.bodies.read(body, MAX_REQUEST_BYTES).await {
+        Ok(body) => body,
+        Err(error) => {
+            let mut failed = Response::new(Body::empty());
+            *failed.status_mut() = match error {
+                BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+                BodyError::Incomplete => StatusCode::BAD_REQUEST,
+                BodyError::OutOfBudget => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            return failed;
+        }
     };
-    match roles.check(&parts.headers, &body) {
-        Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
+    match iam.roles.check(&parts.headers, &body) {
+        Ok(()) => next.run(Request::from_parts(parts, Body::from(body.to_vec()))).await,
         Err(reason) => client_error("com.amazon.coral.service#AccessDeniedException", &reason),
     }
 }
@@ -146,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_function_is_denied_what_its_role_does_not_grant() {
-        let (roles, body) = (roles(), Bytes::from(json!({ "TableName": "Keys" }).to_string()));
+        let (roles, body) = (roles(), json!({ "TableName": "Keys" }).to_string().into_bytes());
 
         assert_eq!(roles.check(&headers("ListKeys", "GetItem"), &body), Ok(()));
         let denial = roles.check(&headers("ListKeys", "Query"), &body).expect_err("a denial");
         assert!(denial.contains("dynamodb:Query on resource: arn:aws:dynamodb"), "{denial}");
-        let other = Bytes::from(json!({ "TableName": "Channels" }).to_string());
+        let other = json!({ "TableName": "Channels" }).to_string().into_bytes();
         assert!(roles.check(&headers("ListKeys", "GetItem"), &other).is_err());
 
         let calls = roles.calls();
@@ -164,7 +185,7 @@ mod tests {
     #[test]
     fn an_access_key_of_no_function_has_no_restrictions() {
         let roles = roles();
-        assert_eq!(roles.check(&headers("tests", "DeleteTable"), &Bytes::new()), Ok(()));
+        assert_eq!(roles.check(&headers("tests", "DeleteTable"), b""), Ok(()));
         assert!(roles.calls().is_empty());
     }
 

@@ -4,4 +4,7 @@ mod aws_json;
 pub(crate) mod dynamodb;
 pub(crate) mod iam;
 pub(crate) mod secrets_manager;
+mod session_token;
 pub(crate) mod sqs;
+
+pub(crate) use session_token::SessionToken;

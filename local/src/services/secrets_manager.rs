@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,6 +13,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::data_dir::owner_only;
 use crate::services::aws_json::{client_error, server_error, success, target};
 use crate::start_error::StartError;
 use crate::template::SecretSettings;
@@ -160,11 +161,7 @@ fn not_found() -> Response<Body> {
 fn persist(file: &Path, versions: &BTreeMap<String, Version>) -> io::Result<()> {
     let values: BTreeMap<_, _> = versions.iter().map(|(name, version)| (name, &version.value)).collect();
     let new = file.with_extension("json.new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(&new)?;
+    let mut out = owner_only(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?;
     out.write_all(&serde_json::to_vec_pretty(&values)?)?;
     out.sync_all()?;
     fs::rename(new, file)

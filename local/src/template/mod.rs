@@ -46,6 +46,8 @@ pub(crate) struct Template {
     pub(crate) queues: Vec<QueueSettings>,
     pub(crate) event_source_mappings: Vec<EventSourceMapping>,
     pub(crate) secrets: Vec<SecretSettings>,
+    /// The addresses to which sign-in may redirect.
+    pub(crate) callback_urls: Vec<String>,
 }
 
 impl Template {
@@ -134,6 +136,7 @@ impl<'a> Resources<'a> {
             queues: Vec::new(),
             event_source_mappings: Vec::new(),
             secrets: Vec::new(),
+            callback_urls: Vec::new(),
         };
         let default_authorizer = auth["DefaultAuthorizer"].as_str();
         for (id, properties) in self.of_type("AWS::Serverless::Function") {
@@ -155,6 +158,12 @@ impl<'a> Resources<'a> {
         for (id, properties) in self.of_type("AWS::SecretsManager::Secret") {
             let generate = self.resolver.resolve(&properties["GenerateSecretString"])?;
             template.secrets.push(SecretSettings { name: self.resolver.physical_name(id, "Name")?, generate });
+        }
+        for (_, properties) in self.of_type("AWS::Cognito::UserPoolClient") {
+            let urls = self.resolver.resolve(&properties["CallbackURLs"])?;
+            template
+                .callback_urls
+                .extend(urls.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         }
         Ok(template)
     }

@@ -1,5 +1,6 @@
 //! The whole stack over HTTP, with functions that a test controls.
 
+mod connections;
 mod requests;
 mod state;
 
@@ -97,8 +98,12 @@ impl Sample {
     }
 
     async fn start_with(&self, options: Options) -> Result<Local, StartError> {
+        self.start_limited(options, Limits::default()).await
+    }
+
+    async fn start_limited(&self, options: Options, limits: Limits) -> Result<Local, StartError> {
         let (completed, permits) = (Arc::clone(&self.completed), Arc::clone(&self.permits));
-        Local::start_with(options, move |environment| {
+        Local::start_with(options, limits, move |environment| {
             let queue = environment("Echo")["QUEUE_URL"].clone();
             let echo: Handler = Arc::new(move |event| {
                 let (completed, permits, queue) = (Arc::clone(&completed), Arc::clone(&permits), queue.clone());
@@ -156,17 +161,22 @@ async fn post(local: &Local, path: &str, body: &str) -> reqwest::Response {
     client().post(format!("{}{path}", local.url())).body(body.to_owned()).send().await.expect("a response")
 }
 
-async fn aws(address: &str, target: &str, body: Value) -> Value {
+async fn aws(local: &Local, address: &str, target: &str, body: Value) -> Value {
     let request =
         client().post(address).header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0");
-    let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0").header("x-amz-date", "20260101T000000Z");
+    let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0").header("x-amz-date", "20260101T000000Z").header("x-amz-security-token", local.session_token());
     let text = request.body(body.to_string()).send().await.expect("a response").text().await.expect("text");
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
 }
 
+/// The gateway's address, which is the host of a request to it.
+fn host(local: &Local) -> &str {
+    local.url().trim_start_matches("http://")
+}
+
 /// Sends bytes and reads until the connection is closed, which the request should ask for.
 async fn raw(local: &Local, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(local.url().trim_start_matches("http://")).await.expect("connected");
+    let mut stream = TcpStream::connect(host(local)).await.expect("connected");
     stream.write_all(bytes).await.expect("written");
     let mut response = Vec::new();
     let _ = stream.read_to_end(&mut response).await;

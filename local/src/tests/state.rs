@@ -9,7 +9,9 @@ async fn messages_invoke_the_function_and_failed_ones_become_dead_letters() {
     let local = Sample::new().start().await;
     let url = format!("{}/000000000000/Work", local.queue_url());
     for body in ["valid", "invalid"] {
-        let sent = aws(local.queue_url(), "AmazonSQS.SendMessage", json!({"QueueUrl": url, "MessageBody": body})).await;
+        let sent =
+            aws(&local, local.queue_url(), "AmazonSQS.SendMessage", json!({"QueueUrl": url, "MessageBody": body}))
+                .await;
         assert_eq!(sent["MD5OfMessageBody"], format!("{:x}", md5::compute(body)));
     }
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -20,7 +22,8 @@ async fn messages_invoke_the_function_and_failed_ones_become_dead_letters() {
     assert_eq!(local.dead_letters(), ["invalid"]);
     let (_, listed) = get(&local, "/_local/dead-letters", ("a", "b")).await;
     assert_eq!(listed, r#"{"dead_letters":["invalid"]}"#);
-    let unknown = aws(local.queue_url(), "AmazonSQS.SendMessage", json!({"QueueUrl": "x/y", "MessageBody": "b"})).await;
+    let unknown =
+        aws(&local, local.queue_url(), "AmazonSQS.SendMessage", json!({"QueueUrl": "x/y", "MessageBody": "b"})).await;
     assert_eq!(unknown["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
 }
 
@@ -32,9 +35,10 @@ async fn data_survives_a_restart_and_is_locked_by_one_process() {
     let mut secrets = Vec::new();
     for _ in 0..2 {
         let local = sample.start_with(options.clone()).await.expect("a start");
-        let tables = aws(local.dynamodb_url(), "DynamoDB_20120810.ListTables", json!({})).await;
+        let tables = aws(&local, local.dynamodb_url(), "DynamoDB_20120810.ListTables", json!({})).await;
         assert_eq!(tables["TableNames"], json!(["Table"]));
-        let secret = aws(local.secrets_url(), "secretsmanager.GetSecretValue", json!({"SecretId": "Secret"})).await;
+        let secret =
+            aws(&local, local.secrets_url(), "secretsmanager.GetSecretValue", json!({"SecretId": "Secret"})).await;
         secrets.push(secret["SecretString"].as_str().expect("a secret").to_owned());
         let error = sample.start_with(options.clone()).await.err().expect("an error").to_string();
         assert!(error.contains("in use by another pushgate"), "{error}");

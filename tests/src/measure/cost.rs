@@ -156,6 +156,7 @@ async fn next_message(app: &App) -> Option<Value> {
     let call = async |operation: &str, mut request: Value| -> Value {
         request["QueueUrl"] = queue(app).into();
         let call = Client::new().post(app.local().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
+        let call = call.header("X-Amz-Security-Token", app.local().session_token());
         let call = call.header("Content-Type", "application/x-amz-json-1.0").body(request.to_string());
         let response = call.send().await.expect("a response").bytes().await.expect("a body");
         serde_json::from_slice(&response).expect("JSON")

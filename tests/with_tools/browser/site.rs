@@ -26,18 +26,31 @@ struct SiteState {
     folder: PathBuf,
     /// The file that a user of the example changes: its name and its text.
     config: (&'static str, String),
-    /// The origin that the pages may call.
-    api: String,
+    /// The Content Security Policy of the pages.
+    policy: Option<String>,
     other_pages: mpsc::UnboundedSender<String>,
 }
 
 impl Site {
     /// Serves a folder, with the text of one file changed, to pages that may call the origin of the API.
     pub(crate) async fn start(folder: &Path, config: (&'static str, String), api: &str) -> Self {
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; connect-src {api}; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        );
+        Self::serve(folder, config, Some(policy)).await
+    }
+
+    /// Serves a folder to pages that may call every origin.
+    pub(crate) async fn start_open(folder: &Path) -> Self {
+        Self::serve(folder, ("", String::new()), None).await
+    }
+
+    async fn serve(folder: &Path, config: (&'static str, String), policy: Option<String>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (sender, other_pages) = mpsc::unbounded_channel();
-        let state = SiteState { folder: folder.to_owned(), config, api: api.to_owned(), other_pages: sender };
+        let state = SiteState { folder: folder.to_owned(), config, policy, other_pages: sender };
         let router = Router::new().fallback(page).with_state(Arc::new(state));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
@@ -79,14 +92,14 @@ async fn page(State(site): State<Arc<SiteState>>, request: Request) -> Response 
     };
     let (config, text) = &site.config;
     let text = if file == *config { Ok(text.clone()) } else { std::fs::read_to_string(site.folder.join(file)) };
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; connect-src {}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-        site.api
-    );
     match text {
         Ok(text) => {
-            ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_SECURITY_POLICY, policy)], text).into_response()
+            let mut response = ([(header::CONTENT_TYPE, kind)], text).into_response();
+            if let Some(policy) = &site.policy {
+                let policy = policy.parse().expect("a policy");
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
+            response
         }
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }

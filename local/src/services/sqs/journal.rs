@@ -9,6 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_dir::owner_only;
 use crate::services::sqs::message::Message;
 use crate::start_error::StartError;
 
@@ -122,7 +123,7 @@ fn replay(bytes: &[u8]) -> Result<Vec<Message>, String> {
 /// Replaces the journal by one with a line for each message. The rename makes this atomic.
 fn compact(path: &Path, messages: &[Message]) -> io::Result<File> {
     let new = path.with_extension("jsonl.new");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&new)?;
+    let mut file = owner_only(OpenOptions::new().create(true).write(true).truncate(true)).open(&new)?;
     for message in messages {
         file.write_all(&Entry::Message(Cow::Borrowed(message)).line()?)?;
     }
