@@ -166,12 +166,13 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_reaches_only_what_is_meant_for_it() {
+        type Headers<'a> = &'a [(&'a str, &'a str)];
         let own = ("origin", "http://127.0.0.1:3000");
         let (console, foreign, null) = (("origin", CONSOLE), ("origin", "http://evil.example"), ("origin", "null"));
         let site = |value| (SEC_FETCH_SITE, value);
         let (navigate, document) = (("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"));
         // For each request: whether the server's own pages, the console's scripts, and links may send it.
-        let cases: &[(&[(&str, &str)], [bool; 3])] = &[
+        let cases: &[(Headers<'_>, [bool; 3])] = &[
             (&[], [true, true, true]),
             (&[own, site("same-origin")], [true, true, true]),
             (&[site("none"), navigate, document], [true, true, true]),

@@ -49,12 +49,11 @@ async fn connection(
     });
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let served = poll_fn(|context| connection.poll_without_shutdown(context));
-    let served = match cancelled.run_until_cancelled(served).await {
-        Some(served) => served,
-        None => {
-            Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|context| connection.poll_without_shutdown(context)).await
-        }
+    let served = if let Some(served) = cancelled.run_until_cancelled(served).await {
+        served
+    } else {
+        Pin::new(&mut connection).graceful_shutdown();
+        poll_fn(|context| connection.poll_without_shutdown(context)).await
     };
     if served.is_ok() && !cancelled.is_cancelled() {
         linger(connection.into_parts().io.into_inner()).await;

@@ -76,7 +76,7 @@ impl Store {
 
         loop {
             let mut throttled = false;
-            let failure = match self.count(secret, (&hash, version), request, now, writer.name(), n, &prunable).await? {
+            let failure = match self.count((secret, &hash, version), request, now, writer.name(), n, &prunable).await? {
                 Attempt::Applied(item) => {
                     self.writers.remember(secret.key(), &item, now);
                     self.proven.insert(&hash);
@@ -138,8 +138,7 @@ impl Store {
     /// version.
     async fn count(
         &self,
-        secret: &Secret,
-        (hash, version): (&SecretHash, SecretVersion),
+        (secret, hash, version): (&Secret, &SecretHash, SecretVersion),
         request: &AccessRequest,
         now: Timestamp,
         writer: &str,

@@ -53,7 +53,7 @@ struct Attempt {
     at: u64,
     arrived: u64,
     valid: bool,
-    attempt: u32,
+    number: u32,
 }
 
 /// Simulates this number of seconds for each rate.
@@ -82,22 +82,22 @@ fn simulate(case: &Attempts, rate: f64, seconds: u32) -> Outcome {
     let mut attempts = BinaryHeap::new();
     let mut valid_requests = 0_u32;
     for (rate, valid) in [(VALID, true), (if case.flood > 0 { rate } else { 0.0 }, false)] {
-        let mut at = 0.0;
-        while rate > 0.0 {
-            // Exponential gaps: independent clients.
-            at += -(1.0 - rng.random::<f64>()).ln() / rate;
-            let arrived = micros(at * 1e6);
-            if arrived >= end {
-                break;
-            }
+        let mut next = 0.0;
+        // Exponential gaps: independent clients. A rate of 0 has an infinite one.
+        let arrivals = std::iter::from_fn(|| {
+            next += -(1.0 - rng.random::<f64>()).ln() / rate;
+            let arrived = micros(next * 1e6);
+            (arrived < end).then_some(arrived)
+        });
+        for arrived in arrivals {
             valid_requests += u32::from(valid);
-            attempts.push(Reverse(Attempt { at: arrived, arrived, valid, attempt: 1 }));
+            attempts.push(Reverse(Attempt { at: arrived, arrived, valid, number: 1 }));
         }
     }
 
     let (mut units, mut refilled) = (PARTITION, 0);
     let (mut failed, mut slowest, mut busy) = (0_u32, 0_u64, 0_u64);
-    while let Some(Reverse(Attempt { at, arrived, valid, attempt })) = attempts.pop() {
+    while let Some(Reverse(Attempt { at, arrived, valid, number })) = attempts.pop() {
         units = (units + as_f64(at - refilled) * PARTITION / 1e6).min(PARTITION);
         refilled = at;
         let answered = at + micros(WRITE * 1e3);
@@ -108,14 +108,14 @@ fn simulate(case: &Attempts, rate: f64, seconds: u32) -> Outcome {
                 slowest = slowest.max(answered - arrived);
             }
             true
-        } else if attempt == max {
+        } else if number == max {
             failed += u32::from(valid);
             true
         } else {
             // The backoff of `shared/src/store/retry.rs`.
-            let wait = f64::from(10_u32 << attempt.min(6)) / 2.0;
+            let wait = f64::from(10_u32 << number.min(6)) / 2.0;
             let wait = wait + rng.random_range(0.0..=wait);
-            attempts.push(Reverse(Attempt { at: answered + micros(wait * 1e3), arrived, valid, attempt: attempt + 1 }));
+            attempts.push(Reverse(Attempt { at: answered + micros(wait * 1e3), arrived, valid, number: number + 1 }));
             false
         };
         if ended {
