@@ -1,4 +1,5 @@
-//! The faults that can be planted: each leaves out one rule of the counting write, or one assumption about its surroundings.
+//! The faults that can be planted: each leaves out one rule of the counting write, or one assumption about its
+//! surroundings.
 
 use crate::{DELETED, EXACT_USAGE, RECOGNIZED, REVOCATION};
 

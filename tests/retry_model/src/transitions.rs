@@ -6,7 +6,8 @@ use crate::state::{
     number_at, time_of,
 };
 
-/// The ticks of the clock in all: as many as a request may pass; with a fault that lets it pass more, until its slot is prunable.
+/// The ticks of the clock in all: as many as a request may pass. With a fault that lets it pass more, until its slot is
+/// prunable.
 const fn ticks(fault: Option<Fault>) -> u8 {
     match fault {
         Some(Fault::RequestWithoutTimeout | Fault::DeliveredMuchLater) => PRUNE_AFTER + 1,
@@ -231,7 +232,7 @@ fn attempt(fault: Option<Fault>, state: &mut State, mut request: Request, outcom
 fn answered(fault: Option<Fault>, state: &mut State, mut request: Request) {
     let has = |planted| fault == Some(planted);
     if write_to_key(fault, state, &request.write) == Written::Applied {
-        state.environments[request.environment].prunable = prunable(fault, &state.key.slots, request.reading);
+        state.environments[request.environment].prunable = prunable(fault, state.key.slots, request.reading);
         return allow(state, &request);
     }
     if state.key.status == Status::Deleted {
@@ -266,7 +267,7 @@ fn answered(fault: Option<Fault>, state: &mut State, mut request: Request) {
 }
 
 /// The slots that a later write can prune.
-fn prunable(fault: Option<Fault>, slots: &Slots, reading: u8) -> Slots {
+fn prunable(fault: Option<Fault>, slots: Slots, reading: u8) -> Slots {
     let age = if fault == Some(Fault::PrunesTooEarly) { 0 } else { PRUNE_AFTER };
     slots.map(|n| if n != 0 && time_of(n) + age < reading { n } else { 0 })
 }
