@@ -143,4 +143,20 @@ mod tests {
             assert_eq!(decide(scope, requested.as_ref()), expected, "{scope:?} asked for {requested:?}");
         }
     }
+
+    #[test]
+    fn a_decision_names_its_rule_and_its_channels() {
+        let own = Scope::Channels(channels(&["news", "ops"]));
+        let rule = |scope: &Scope, requested: Option<&Slugs>| decide(scope, requested).expect("a target").rule();
+        let ops = slugs(&["ops"]);
+        let rules = [rule(&Scope::All, None), rule(&Scope::All, Some(&ops)), rule(&own, None), rule(&own, Some(&ops))];
+        assert_eq!(rules, ["all_recipients", "requested_channels", "key_channels", "requested_key_channels"]);
+
+        let outside = decide(&own, Some(&slugs(&["a", "ops", "z"]))).expect_err("two channels outside");
+        assert_eq!((outside.refused().as_str(), outside.allowed().as_str()), ("a z", "news ops"));
+        assert_eq!(
+            (ScopeError::EmptyScope.refused(), ScopeError::EmptyScope.allowed()),
+            (String::new(), String::new())
+        );
+    }
 }

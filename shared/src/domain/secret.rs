@@ -280,4 +280,37 @@ mod tests {
         let shown = format!("{secret:?} {:?}", secret.hash());
         assert!(!shown.contains(secret.expose()) && !shown.contains(&secret.hint()));
     }
+
+    #[test]
+    fn a_secret_of_another_length_is_none_whatever_its_checksum() {
+        let text = secret().expose().to_owned();
+        let unchecked = &text[..text.len() - CHECKSUM];
+        let with_checksum = |unchecked: &str| format!("{unchecked}{}", checksum(unchecked));
+        assert!(Secret::parse(&with_checksum(unchecked)).is_some());
+        for other in [
+            &unchecked[..unchecked.len() - 1],
+            &format!("{unchecked}0"),
+            &format!("{}-", &unchecked[..unchecked.len() - 1]),
+        ] {
+            assert!(Secret::parse(&with_checksum(other)).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_hint_is_the_end_of_the_random_characters() {
+        let secret = secret();
+        let text = secret.expose();
+        assert_eq!(secret.hint(), text[text.len() - 10..text.len() - 6]);
+    }
+
+    #[test]
+    fn a_stored_hash_is_the_hash_that_was_stored() {
+        let hash = secret().hash();
+        assert_eq!(SecretHash::from_bytes(hash.as_bytes()), Some(hash.clone()));
+        assert_ne!(hash, secret().hash());
+        assert_eq!(SecretHash::from_bytes(&hash.as_bytes()[1..]), None);
+        let expected: [u8; 32] = Sha256::digest(b"pgk").into();
+        let known = Secret { text: "pgk".to_owned(), ..secret() }.hash();
+        assert_eq!(known.as_bytes(), &expected);
+    }
 }
