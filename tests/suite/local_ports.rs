@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ impl Pushgate {
     fn start(port: u16) -> Self {
         let data = std::env::temp_dir().join(format!("pushgate-ports-{port}-{}", std::process::id()));
         std::fs::create_dir_all(&data).expect("a folder");
-        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o777)).expect("a mode");
+        std::fs::set_permissions(&data, Permissions::from_mode(0o777)).expect("a mode");
         let process = Self::run(port, &data);
         Self { process, data, port }
     }
@@ -142,9 +144,9 @@ impl Request {
     async fn send(&self) -> (u16, String) {
         let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n").expect("a write to a string");
         }
-        head += &format!("Content-Length: {}\r\n\r\n{}", self.body.len(), self.body);
+        write!(head, "Content-Length: {}\r\n\r\n{}", self.body.len(), self.body).expect("a write to a string");
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("connected");
         stream.write_all(head.as_bytes()).await.expect("written");
         let mut response = Vec::new();
@@ -251,7 +253,7 @@ async fn every_port_accepts_only_its_own_host_its_own_pages_and_its_own_credenti
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
-    let pushgate = Pushgate::start(3205);
+    let _pushgate = Pushgate::start(3205);
     let get = |path| Request::new(3205, "GET", path);
     let sign_in = "/_local/authorize?client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:3000/\
                    &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
@@ -343,7 +345,7 @@ async fn the_data_folder_is_readable_by_its_owner_alone() {
         }
         // What an older program left is restricted too.
         for name in modes.keys() {
-            std::fs::set_permissions(pushgate.data.join(name), PermissionsExt::from_mode(0o777)).expect("a mode");
+            std::fs::set_permissions(pushgate.data.join(name), Permissions::from_mode(0o777)).expect("a mode");
         }
         pushgate.restart();
     }

@@ -109,13 +109,14 @@ mod tests {
     use crate::domain::limits::{Limits, Usage};
     use crate::domain::permission::Permissions;
     use crate::domain::scope::Scope;
-    use crate::domain::secret::Secret;
+    use crate::domain::secret::{Secret, TagKey};
 
     /// The middle of a minute.
     const NOW: Timestamp = Timestamp::from_millis(1_795_428_030_000);
 
     fn secret() -> Secret {
-        Secret::generate(&Account::try_from("acme".to_owned()).expect("an account"), &KeyId::generate(NOW))
+        let account = Account::try_from("acme".to_owned()).expect("an account");
+        Secret::generate(&account, &KeyId::generate(NOW), &TagKey::new(&"k".repeat(32)).expect("a tag key"))
     }
 
     fn slug(text: &str) -> Slug {
