@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::Limits;
+use crate::server::limits::Limits;
 
 /// Reads the bodies of one server.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-use crate::server::Limits;
+use crate::server::limits::Limits;
 
 /// The largest head that is parsed. Above API Gateway's quota, so that the gateway can answer with its own error.
 const MAX_HEAD_BUFFER: usize = 64 * 1024;

@@ -4,6 +4,7 @@
 mod bodies;
 mod callers;
 mod connection;
+mod limits;
 
 use std::{
     io,
@@ -20,23 +21,7 @@ use crate::start_error::StartError;
 pub(crate) use bodies::{Bodies, BodyError, HeldBody, is_larger};
 pub(crate) use callers::Callers;
 use callers::{Guard, check};
-
-/// How long a client may take, and how much memory the bodies of all clients may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// The longest wait for the head of a request, also between two requests of a connection.
-    pub(crate) head: Duration,
-    /// The longest wait for all of a body.
-    pub(crate) body: Duration,
-    /// The largest size of all bodies that are read or handled at one time, in bytes.
-    pub(crate) all_bodies: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { head: Duration::from_secs(20), body: Duration::from_secs(20), all_bodies: 32 * 1024 * 1024 }
-    }
-}
+pub(crate) use limits::Limits;
 
 /// Listens on a port, or on a free one for 0; returns the address as a URL too.
 pub(crate) async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {

@@ -126,5 +126,5 @@ fn the_template_of_the_project_is_read() {
     assert_eq!(template.stage, "v1");
     assert_eq!(template.tables.len(), 5);
     assert_eq!(template.event_source_mappings.len(), 1);
-    assert_eq!(template.secrets.len(), 1);
+    assert_eq!(template.secrets.len(), 2);
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::counts::Counted;
+use super::counts::{self, Counted};
 use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, Reader, actor, number, primary_key, text, timestamp};
@@ -47,7 +47,7 @@ impl Store {
     pub async fn add_channel(&self, account: &Account, channel: &Channel) -> Result<CreateOutcome, Error> {
         let put = Expression::when("attribute_not_exists(slug)");
         let put = put.transact_put(&self.tables.channels, to_item(account, channel))?;
-        match self.transact(vec![put, self.count_added(account, Counted::Channels)?]).await {
+        match self.transact(vec![put, self.max_counts.add(&self.tables.channels, account, Counted::Channels)?]).await {
             Ok(TransactionOutcome::Committed) => Ok(CreateOutcome::Created),
             Ok(TransactionOutcome::ConditionFailed(0)) => Ok(CreateOutcome::Exists),
             Ok(TransactionOutcome::ConditionFailed(_)) => {
@@ -101,7 +101,10 @@ impl Store {
                 .name("#keys", "keys")
                 .value(":zero", number(0))
                 .transact_delete(&self.tables.channels, item_key(account, slug))?;
-            let no_response = match self.transact(vec![delete, self.count_deleted(account, Counted::Channels)?]).await {
+            let no_response = match self
+                .transact(vec![delete, counts::subtract(&self.tables.channels, account, Counted::Channels)?])
+                .await
+            {
                 Ok(TransactionOutcome::Committed) => return Ok(DeleteOutcome::Deleted),
                 Ok(TransactionOutcome::ConditionFailed(_)) => None,
                 Err(error @ Error::Unavailable(_)) => Some(error),

@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, number, primary_key};
-use super::tables::Store;
 use crate::config::Config;
 use crate::domain::account::Account;
 
@@ -34,35 +33,29 @@ impl MaxCounts {
         Self { keys: max("MAX_KEYS"), channels: max("MAX_CHANNELS") }
     }
 
-    /// The maximum number of these.
-    pub(super) fn of(&self, counted: Counted) -> u64 {
-        match counted {
+    /// The update of a transaction that counts one more, if the account has less than the maximum.
+    pub(super) fn add(&self, table: &str, account: &Account, counted: Counted) -> Result<TransactWriteItem, Error> {
+        let max = match counted {
             Counted::Keys => self.keys,
             Counted::Channels => self.channels,
-        }
-    }
-}
-
-impl Store {
-    /// The update of a transaction that counts one more, if the account has less than the maximum.
-    pub(super) fn count_added(&self, account: &Account, counted: Counted) -> Result<TransactWriteItem, Error> {
+        };
         Expression::when("attribute_not_exists(#n) OR #n < :max")
-            .value(":max", number(self.max_counts.of(counted)))
+            .value(":max", number(max))
             .name("#n", "n")
             .add("#n :one")
             .value(":one", number(1))
-            .transact_update(&self.tables.channels, item_key(account, counted))
+            .transact_update(table, item_key(account, counted))
     }
+}
 
-    /// The update of a transaction that counts one less. It has no condition: an account whose count is wrong, as after a
-    /// restore of one table, must be able to revoke its keys.
-    pub(super) fn count_deleted(&self, account: &Account, counted: Counted) -> Result<TransactWriteItem, Error> {
-        Expression::default()
-            .name("#n", "n")
-            .add("#n :less")
-            .value(":less", number(-1))
-            .transact_update(&self.tables.channels, item_key(account, counted))
-    }
+/// The update of a transaction that counts one less. It has no condition: an account whose count is wrong, as after a
+/// restore of one table, must be able to revoke its keys.
+pub(super) fn subtract(table: &str, account: &Account, counted: Counted) -> Result<TransactWriteItem, Error> {
+    Expression::default()
+        .name("#n", "n")
+        .add("#n :less")
+        .value(":less", number(-1))
+        .transact_update(table, item_key(account, counted))
 }
 
 /// The counts of an account are not in the partition of its channels, which is listed.

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::channels::adjust_key_count;
-use super::counts::Counted;
+use super::counts::{self, Counted};
 use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, primary_key, text};
@@ -37,9 +37,9 @@ impl Store {
     pub async fn add_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let put = Expression::when("attribute_not_exists(id)");
         let put = put.transact_put(&self.tables.keys, key_item::to_item(key))?;
-        let mut counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
-        counts.total = Some(self.count_added(&key.account, Counted::Keys)?);
-        self.edit(key, put, event, counts).await
+        let mut key_counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
+        key_counts.total = Some(self.max_counts.add(&self.tables.channels, &key.account, Counted::Keys)?);
+        self.edit(key, put, event, key_counts).await
     }
 
     /// The key of this id.
@@ -77,9 +77,9 @@ impl Store {
     pub async fn delete_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let delete = Expression::when("revision = :before").value(":before", text(&key.revision));
         let delete = delete.transact_delete(&self.tables.keys, item_key(&key.account, &key.id))?;
-        let mut counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
-        counts.total = Some(self.count_deleted(&key.account, Counted::Keys)?);
-        self.edit(key, delete, event, counts).await
+        let mut key_counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
+        key_counts.total = Some(counts::subtract(&self.tables.channels, &key.account, Counted::Keys)?);
+        self.edit(key, delete, event, key_counts).await
     }
 
     /// The update of a transaction that writes or removes these attributes.

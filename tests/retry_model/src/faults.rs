@@ -1,7 +1,7 @@
 //! The faults that can be planted: each leaves out one rule of the counting write, or one assumption about its
 //! surroundings.
 
-use crate::{DELETED, EXACT_USAGE, RECOGNIZED, REVOCATION};
+use crate::guarantees::{DELETED, EXACT_USAGE, RECOGNIZED, REVOCATION};
 
 /// A planted fault.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

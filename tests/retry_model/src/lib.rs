@@ -5,26 +5,16 @@
 //! [`Fault`] too, because without it a guarantee is broken.
 
 mod faults;
+mod guarantees;
 mod state;
 mod transitions;
 
 pub use faults::Fault;
+pub use guarantees::{DELETED, EXACT_USAGE, GUARANTEES, RECOGNIZED, REVOCATION};
 pub use state::State;
 pub use transitions::Action;
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
-
-/// The requests are counted exactly, except those that are reported as ambiguous.
-pub const EXACT_USAGE: &str = "authorized <= counted <= authorized + ambiguous";
-/// No request is allowed that began after a revocation was answered.
-pub const REVOCATION: &str = "a request after a revocation is denied";
-/// A request whose write the item shows is allowed.
-pub const RECOGNIZED: &str = "a repeated write is recognized";
-/// No write brings a deleted key back.
-pub const DELETED: &str = "a deleted key stays deleted";
-
-/// The guarantees.
-pub const GUARANTEES: [&str; 4] = [EXACT_USAGE, REVOCATION, RECOGNIZED, DELETED];
 
 /// What must be reachable, so that no guarantee holds because nothing happens.
 pub const REACHABLE: [&str; 4] = [

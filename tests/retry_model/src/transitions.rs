@@ -1,6 +1,6 @@
 //! The transitions: what can happen in a state, and what it does.
 
-use crate::Fault;
+use crate::faults::Fault;
 use crate::state::{
     CONCURRENT, ENVIRONMENTS, Events, MAX_UNANSWERED, REQUESTS, Request, SLOTS, START, Slots, State, Status, Write,
     number_at, time_of,
