@@ -96,6 +96,8 @@ impl EmbeddedDynamoDb {
             ("KEYS_TABLE", KEYS),
             ("CHANNELS_TABLE", CHANNELS),
             ("HISTORY_TABLE", HISTORY),
+            // Generated cases add a key each.
+            ("MAX_KEYS", "1000000"),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),

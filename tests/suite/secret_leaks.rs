@@ -34,6 +34,7 @@ async fn the_authorizer_binary_at_trace_writes_no_secret() {
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"),
         ("AWS_ENDPOINT_URL_DYNAMODB", app.local().dynamodb_url()),
         ("TAG_KEY", app.local().tag_key_text()),
+        ("AWS_SESSION_TOKEN", app.local().session_token()),
         ("LOG_LEVEL", "trace"),
         ("RUST_LOG", "trace"),
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::conditional::ConditionalWrite as _;
-use super::error::{Error, code, is_throttled};
+use super::error::{Error, code, is_conflict, is_throttled};
 use super::expression::Expression;
 use super::item::{Item, bytes, number, primary_key, text, timestamp};
 use super::key_item::{self, day_attribute, minute_attribute};
@@ -46,8 +46,10 @@ enum Attempt {
     ConditionFailed(Option<Item>),
     /// No response: applied or not.
     Ambiguous(Error),
-    /// Certainly not applied, and worth a retry.
-    NotApplied(Error),
+    /// Not applied: an edit of the key holds its item.
+    Conflict(Error),
+    /// Not applied: DynamoDB throttles.
+    Throttled(Error),
 }
 
 impl Store {
@@ -75,7 +77,7 @@ impl Store {
         let mut unanswered = 0;
 
         loop {
-            let mut throttled = false;
+            let mut wait = false;
             let failure = match self.count((secret, &hash, version), request, now, writer.name(), n, &prunable).await? {
                 Attempt::Applied(item) => {
                     self.writers.remember(secret.key(), &item, now);
@@ -103,7 +105,7 @@ impl Store {
                         Ok(_) => prunable = Prunable::default(),
                     }
                     unanswered = 0;
-                    retries.proven();
+                    retries.allow_all();
                     retries.count();
                     Error::Unexpected("the counting write and the key's decision differ".into())
                 }
@@ -112,17 +114,25 @@ impl Store {
                     *ambiguous = true;
                     error
                 }
-                Attempt::NotApplied(error) => {
-                    unanswered = 0;
-                    retries.count();
-                    throttled = true;
+                Attempt::Conflict(error) => {
+                    // The key exists, and only an admin can cause this.
+                    retries.allow_all();
+                    wait = true;
+                    error
+                }
+                Attempt::Throttled(error) => {
+                    wait = true;
                     error
                 }
             };
+            if wait {
+                unanswered = 0;
+                retries.count();
+            }
             if unanswered == MAX_UNANSWERED || retries.exhausted() {
                 return Err(failure);
             }
-            if throttled {
+            if wait {
                 retries.backoff().await;
             }
         }
@@ -240,8 +250,12 @@ fn attempt(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<
         if let Some(existing) = response.err().condition_failed() {
             return Ok(Attempt::ConditionFailed(existing.cloned()));
         }
-        if is_throttled(code(response.err())) {
-            return Ok(Attempt::NotApplied(error.into()));
+        let code = code(response.err());
+        if is_conflict(code) {
+            return Ok(Attempt::Conflict(error.into()));
+        }
+        if is_throttled(code) {
+            return Ok(Attempt::Throttled(error.into()));
         }
     }
     match Error::from(error) {

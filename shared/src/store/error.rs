@@ -49,6 +49,11 @@ pub(super) fn code(error: &impl ProvideErrorMetadata) -> &str {
     error.code().unwrap_or_default()
 }
 
+/// Whether a code says that a transaction holds the item.
+pub(super) fn is_conflict(code: &str) -> bool {
+    code.strip_suffix("Exception").unwrap_or(code) == "TransactionConflict"
+}
+
 /// Whether a code says that the call was certainly not applied because of load or a conflict. Reasons of a cancelled
 /// transaction have the same codes without `Exception`.
 pub(super) fn is_throttled(code: &str) -> bool {

@@ -33,8 +33,8 @@ impl Retries {
         Self { max: MAX_UNPROVEN_RETRIES, ..Self::start() }
     }
 
-    /// Allows all retries, since the secret is proven now.
-    pub(super) fn proven(&mut self) {
+    /// Allows all retries, if an attempt shows that this is no flood.
+    pub(super) fn allow_all(&mut self) {
         self.max = MAX_RETRIES;
     }
 

@@ -72,6 +72,8 @@ fn problems() -> Vec<Problem> {
         Problem::Scope(scope::ScopeError::EmptyScope),
         Problem::NotFound("key"),
         Problem::ChannelExists,
+        Problem::KeyLimitReached(1_000),
+        Problem::ChannelLimitReached(1_000),
         Problem::ChannelInUse(vec![name("Newsroom"), name("Webshop")]),
         Problem::EditConflict,
         Problem::IdempotencyInProgress { retry_after: 17 },

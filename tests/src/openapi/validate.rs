@@ -200,6 +200,9 @@ mod tests {
                 "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate",
             ),
             ("vary", "Origin"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("strict-transport-security", "max-age=63072000"),
             ("content-type", "application/json"),
         ];
         let mut all = HeaderMap::new();
