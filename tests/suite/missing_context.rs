@@ -274,6 +274,10 @@ async fn a_function_does_nothing_with_the_event_of_another_route() {
                 own += 1;
                 continue;
             }
+            // A preflight has no effect, whatever its path.
+            if (*function, method) == ("Preflight", "OPTIONS") {
+                continue;
+            }
             let event = json!({
                 "httpMethod": method, "resource": resource, "pathParameters": { "id": key.id, "channel": "ops" },
                 "body": json!({ "title": "Hello" }).to_string(),

@@ -20,4 +20,4 @@ pub use problem::Problem;
 pub use request::{Extract, Request, from_event};
 pub use response::{Response, ResponseExt};
 pub use retry::EditAttempts;
-pub use serve::{Routes, serve};
+pub use serve::{ANY_PATH, Routes, serve};

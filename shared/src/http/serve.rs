@@ -42,6 +42,9 @@ impl<'a> Principal<'a> {
 /// The routes of a function, each a method and a path as the template declares it: `("GET", "/keys/{id}")`.
 pub type Routes = &'static [(&'static str, &'static str)];
 
+/// Every path, for a function that does the same for each.
+pub const ANY_PATH: &str = "*";
+
 /// Answers an event with the handler's response, and writes one line to the log. An event of a route that is not the
 /// function's own does not reach the handler.
 pub async fn serve(
@@ -51,7 +54,9 @@ pub async fn serve(
     handler: impl AsyncFnOnce(&Request) -> Result<Response, Problem>,
 ) -> Value {
     let started = Instant::now();
-    let own = routes.iter().any(|(method, path)| event["httpMethod"] == *method && event["resource"] == *path);
+    let own = routes
+        .iter()
+        .any(|(method, path)| event["httpMethod"] == *method && (*path == ANY_PATH || event["resource"] == *path));
     let request = from_event(event);
 
     // Boxed, because the compiler cannot lay out the nested futures otherwise.
