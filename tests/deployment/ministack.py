@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = [ROOT / ".tools/ministack/bin/python", ROOT / "tests/deployment/ministack_server.py"]
+PROGRAM = [ROOT / ".tools/ministack/bin/python", ROOT / "tests/deployment/emulator/server.py"]
 REGION = "eu-central-1"
 
 

@@ -24,6 +24,12 @@ export interface PushgateParameters {
   readonly hostedZoneId?: string;
   readonly enableWaf?: boolean;
   readonly wafRateLimit?: number;
+  readonly keyRequestRate?: number;
+  readonly userRequestRate?: number;
+  readonly authorizerConcurrency?: number;
+  readonly maxKeysPerAccount?: number;
+  readonly maxChannelsPerAccount?: number;
+  readonly floodThreshold?: number;
   readonly googleSecret?: string;
   readonly microsoftSecret?: string;
   readonly appleSecret?: string;

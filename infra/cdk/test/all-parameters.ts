@@ -17,13 +17,20 @@ export const PROPERTIES: Required<PushgateParameters> = {
   hostedZoneId: 'Z0123456789',
   enableWaf: true,
   wafRateLimit: 500,
+  keyRequestRate: 50,
+  userRequestRate: 20,
+  authorizerConcurrency: 5,
+  maxKeysPerAccount: 10,
+  maxChannelsPerAccount: 20,
+  floodThreshold: 100,
   googleSecret: 'pushgate/google',
   microsoftSecret: 'pushgate/microsoft',
   appleSecret: 'pushgate/apple',
+  allowTestSignIn: true,
   retainData: false,
 };
 
-export const PARAMETERS: Record<string, string> = {
+export const PARAMETERS: Record<string, string | number> = {
   ConsoleOrigin: 'https://console.example.org',
   AllowedPushHosts: 'fcm.googleapis.com,*.push.apple.com',
   VapidSubject: 'https://example.org/contact',
@@ -39,6 +46,13 @@ export const PARAMETERS: Record<string, string> = {
   HostedZoneId: 'Z0123456789',
   EnableWaf: 'true',
   WafRateLimit: '500',
+  KeyRequestRate: '50',
+  UserRequestRate: '20',
+  // A number, as the property is: the id of a version is a hash of its function's properties.
+  AuthorizerConcurrency: 5,
+  MaxKeysPerAccount: '10',
+  MaxChannelsPerAccount: '20',
+  FloodThreshold: '100',
   GoogleSecret: 'pushgate/google',
   MicrosoftSecret: 'pushgate/microsoft',
   AppleSecret: 'pushgate/apple',
