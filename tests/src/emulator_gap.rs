@@ -10,6 +10,8 @@ pub enum EmulatorGap {
     AuthorizerContext,
     /// The `x-amzn-RequestId` header of a function's response differs from the request id that the function saw.
     RequestId,
+    /// Of a header that is sent twice, no value arrives as it was sent.
+    RepeatedHeaders,
     /// The size of headers, URLs and bodies is not limited.
     SizeLimits,
     /// A path with an empty segment matches as if the segment were absent.
@@ -21,6 +23,7 @@ impl EmulatorGap {
         match self {
             Self::AuthorizerContext => "authorizer-context",
             Self::RequestId => "request-id",
+            Self::RepeatedHeaders => "repeated-headers",
             Self::SizeLimits => "size-limits",
             Self::Slashes => "slashes",
         }

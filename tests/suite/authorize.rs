@@ -110,6 +110,22 @@ async fn checks_run_in_a_fixed_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_sent_twice_is_one_key() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let k = key.secret.as_str();
+    let bearer = || ("Authorization", format!("Bearer {k}"));
+    let api_key = || ("x-api-key", k.to_owned());
+
+    for headers in [vec![bearer(), bearer()], vec![api_key(), api_key()], vec![bearer(), api_key(), api_key()]] {
+        let request = headers.iter().fold(send(&app), |request, (name, value)| request.header(*name, value));
+        assert_eq!(app.send(request).await.status, 202, "{}", headers.len());
+    }
+    assert_eq!(key.uses().await, 3);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_read_from_either_header() {
     let app = App::start().await;
     let key = app.key().create().await;
@@ -128,9 +144,6 @@ async fn a_key_is_read_from_either_header() {
         vec![("X-API-Key", k.to_owned())],
         vec![("X-Api-KEY", k.to_owned())],
         vec![bearer("Bearer", k), api_key(k)],
-        vec![bearer("Bearer", k), bearer("bearer", k)],
-        vec![api_key(k), ("X-API-Key", k.to_owned())],
-        vec![bearer("Bearer", k), api_key(k), api_key(k)],
         vec![api_key(&format!(" {k} "))],
     ] {
         let request = headers.iter().fold(send(&app), |request, (name, value)| request.header(*name, value));
@@ -142,7 +155,7 @@ async fn a_key_is_read_from_either_header() {
         );
     }
     let allowed = key.uses().await;
-    assert_eq!(allowed, 13);
+    assert_eq!(allowed, 10);
 
     for (case, headers) in [
         ("two keys", vec![bearer("Bearer", k), api_key(o)]),

@@ -37,7 +37,7 @@ async fn a_rotated_key_keeps_everything_but_its_secret() {
     assert_eq!(response.header("Cache-Control"), Some("no-store"));
     let mut after = response.json();
     let secret = after["secret"].as_str().expect("a secret").to_owned();
-    assert!(Secret::is_well_formed(&secret) && secret.starts_with(&format!("pgk_acme_{}_", key.id)));
+    assert!(Secret::is_well_formed(&secret) && secret.starts_with(&format!("pgk_{}_{}_", app.account("acme"), key.id)));
     assert_ne!(secret, key.secret);
     assert_eq!(after["key"]["hint"], secret[secret.len() - 10..secret.len() - 6]);
     let until = after["key"]["rotation"]["old_valid_until"].take();

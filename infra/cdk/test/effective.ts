@@ -9,7 +9,7 @@ type Value = Json | typeof NOTHING;
  * The template with `parameters`, or defaults, in place of references. Throws if a parameter has no value, or if a
  * condition depends on more than parameters.
  */
-export function effective(template: Template, parameters: Record<string, string> = {}): Template {
+export function effective(template: Template, parameters: Record<string, string | number> = {}): Template {
   const { Parameters, Conditions, ...rest } = structuredClone(template);
   const values = new Map<string, Json>();
   for (const [name, { Default }] of Object.entries(Parameters ?? {})) {

@@ -27,7 +27,7 @@ export function read(path: string): Template {
   return sam(['read', path]);
 }
 
-export function translate(template: Template, parameters: Record<string, string> = {}): Template {
+export function translate(template: Template, parameters: Record<string, string | number> = {}): Template {
   return sam(['translate'], JSON.stringify({ template, parameters }));
 }
 
