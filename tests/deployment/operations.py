@@ -161,7 +161,8 @@ def trace_sends(operator: Operator, ada: str, push_hosts: list[str]) -> None:
     key = operator.request("POST", "/keys", ada, made)[1]["secret"]
     status, problem = operator.request("POST", "/push", key, {})
     expect("a send without a title", (status, problem["code"]), (400, "invalid_body"))
-    expect("the trace of a rejected send", trace_of(operator, problem["request_id"]), [("answered", "invalid_body")])
+    trace = [("evaluated", "authorized"), ("answered", "invalid_body")]
+    expect("the trace of a rejected send", trace_of(operator, problem["request_id"]), trace)
 
     with push_service(push_hosts[0]) as address, rejecting_push_service(push_hosts[1]) as rejecting:
         browsers = [new_browser(address) for _ in range(4)]
@@ -171,7 +172,7 @@ def trace_sends(operator: Operator, ada: str, push_hosts: list[str]) -> None:
             push = operator.request("POST", "/push", key, {"title": "Hello"})[1]["id"]
             done = until("the delivery", lambda: [line for line in operator.logged(push) if line.get("message") == "sent"])
             expect("recipients", (done[0]["outcome"], done[0][outcome.capitalize()]), ("done", 1))
-            trace = [("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
+            trace = [("evaluated", "authorized"), ("answered", "ok"), ("push service answered", outcome), ("sent", "done")]
             expect(f"the trace of a {outcome} send", trace_of(operator, done[0]["request_id"]), trace)
             expect("the browser unsubscribes", operator.status("DELETE", f"/subscriptions/{id}", key), 204)
     restore_subscriptions(operator, key, browsers[2:])
