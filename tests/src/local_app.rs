@@ -176,18 +176,17 @@ impl LocalApp {
         .into()
     }
 
+    /// The credentials of this start, of no function.
+    fn credentials(&self) -> Credentials {
+        Credentials::new("tests", "tests", Some(self.session_token().to_owned()), None, "tests")
+    }
+
     /// A client of the embedded `DynamoDB`.
     pub fn dynamodb(&self) -> DynamoDb {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new(
-                "tests",
-                "tests",
-                Some(self.session_token().to_owned()),
-                None,
-                "tests",
-            ))
+            .credentials_provider(self.credentials())
             .endpoint_url(self.dynamodb_url());
         DynamoDb::from_conf(config.build())
     }
@@ -197,13 +196,7 @@ impl LocalApp {
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new(
-                "tests",
-                "tests",
-                Some(self.session_token().to_owned()),
-                None,
-                "tests",
-            ))
+            .credentials_provider(self.credentials())
             .endpoint_url(self.secrets_url());
         SecretsManager::from_conf(config.build())
     }
