@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [ROOT / ".tools/ministack/bin/python", ROOT / "tests/deployment/emulator/server.py"]
 REGION = "eu-central-1"
+# An answer or a tick that is later than this is reported when the suite fails.
+LATE_SECONDS = 3
 
 
 def free_ports(count: int) -> list[int]:
@@ -28,6 +31,35 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+class Watcher(threading.Thread):
+    """Asks the emulator each second whether it answers, and notes when it does not and when the machine itself paused,
+    so that a failure of the machine or of the emulator can be told from a failure of Pushgate."""
+
+    def __init__(self, url: str, process: subprocess.Popen) -> None:
+        super().__init__(daemon=True)
+        self.notes: list[str] = []
+        self._health = f"{url}/_ministack/health"
+        self._process = process
+
+    def run(self) -> None:
+        while self._process.poll() is None:
+            before = time.monotonic()
+            time.sleep(1)
+            if (paused := time.monotonic() - before - 1) > LATE_SECONDS:
+                self._note(f"the machine paused for {paused:.1f} s")
+            asked = time.monotonic()
+            try:
+                with urllib.request.urlopen(self._health, timeout=LATE_SECONDS):
+                    pass
+            except OSError as error:
+                if self._process.poll() is None:
+                    self._process.send_signal(signal.SIGUSR1)
+                    self._note(f"the emulator did not answer for {time.monotonic() - asked:.1f} s: {error}")
+
+    def _note(self, text: str) -> None:
+        self.notes.append(f"{time.strftime('%H:%M:%S')} {text}")
+
+
 class MiniStack:
     """A running emulator. It enforces IAM, so a function can do exactly what its role grants."""
 
@@ -37,6 +69,7 @@ class MiniStack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.folder / "ministack.log"
         self.process: subprocess.Popen | None = None
+        self._watcher: Watcher | None = None
 
     def environment(self) -> dict[str, str]:
         """The environment of a client, without the developer's own credentials and profiles."""
@@ -72,6 +105,8 @@ class MiniStack:
             )
         try:
             self._wait_until_ready()
+            self._watcher = Watcher(self.url, self.process)
+            self._watcher.start()
         except BaseException:
             self.__exit__()
             raise
@@ -87,6 +122,11 @@ class MiniStack:
                 if self.process.poll() is not None or time.monotonic() - started > 60:
                     raise SystemExit(f"MiniStack does not start:\n{self.log.read_text()}") from None
                 time.sleep(0.1)
+
+    def report(self) -> str:
+        """When the machine or the emulator stood still, and the emulator's log, which has its stacks at these times."""
+        notes = self._watcher.notes if self._watcher else []
+        return "\n".join([*(notes or ["no pause of the machine or the emulator"]), self.log.read_text(errors="replace")])
 
     def __exit__(self, *_) -> None:
         if self.process:

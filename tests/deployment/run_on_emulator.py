@@ -80,6 +80,8 @@ def main() -> bool:
             with suite_users(it) as users:
                 run = suite.run_aws_only if arguments.aws_only else suite.run_all
                 passed = run(config_maker(emulator, it, users, push_hosts))
+            if not passed:
+                print(emulator.report())
         # Last, since its last command deletes the stack.
         if passed and not arguments.aws_only:
             run_runbook(emulator, it, push_hosts)

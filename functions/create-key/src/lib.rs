@@ -18,7 +18,8 @@ use shared::store::{EditOutcome, Store};
 /// The routes of this function in the template.
 pub const ROUTES: Routes = &[("POST", "/keys")];
 
-struct NewKey {
+/// The key that a request asks for.
+pub struct NewKey {
     name: KeyName,
     permissions: Permissions,
     /// `None` for the scope `all`.
@@ -54,7 +55,8 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
     }
 }
 
-fn parse(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
+/// Parses the body of a request.
+pub fn parse(request: &Request, now: Timestamp) -> Result<NewKey, Problem> {
     let mut body = request.json_body()?;
     let name = body.required("name", parsed);
     let permissions = key_fields::permissions(&mut body);

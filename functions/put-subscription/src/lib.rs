@@ -18,7 +18,8 @@ pub const ROUTES: Routes = &[("PUT", "/subscriptions")];
 /// The maximum number of channels of one subscription, whatever keys added it: one transaction can change them all.
 const MAX_MEMBERSHIPS: usize = 70;
 
-struct NewSubscription {
+/// The subscription that a request asks for.
+pub struct NewSubscription {
     endpoint: Endpoint,
     p256dh: P256dh,
     auth: AuthSecret,
@@ -68,7 +69,8 @@ pub async fn handle(
     }
 }
 
-fn parse(request: &Request, hosts: &PushHosts) -> Result<NewSubscription, Problem> {
+/// Parses the body of a request.
+pub fn parse(request: &Request, hosts: &PushHosts) -> Result<NewSubscription, Problem> {
     let mut body = request.json_body()?;
     let endpoint =
         body.required("endpoint", |value| hosts.endpoint(&string(value)?).map_err(|error| error.to_string()));

@@ -23,7 +23,7 @@ pub const ROUTES: Routes = &[("PATCH", "/keys/{id}")];
 const MAX_CHANNELS_PER_WRITE: usize = 98;
 
 /// The fields to change; `None` is unchanged.
-struct Changes {
+pub struct Changes {
     name: Option<KeyName>,
     permissions: Option<Permissions>,
     scope: Option<ScopeKind>,
@@ -78,7 +78,8 @@ fn shrink_first(before: &Key, after: &Key, now: Timestamp) -> Option<Key> {
     Some(Key { scope: Scope::Channels(channels), ..before.edited(now) })
 }
 
-fn parse(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
+/// Parses the body of a request.
+pub fn parse(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
     let mut body = request.json_body()?;
     let name = body.optional("name", parsed);
     let permissions = key_fields::permissions(&mut body);

@@ -31,8 +31,15 @@ impl PushHosts {
     /// Parses an endpoint of an allowed host: https on port 443 without user information, or one of the origins. The parts
     /// of the parsed URL are compared, never its text.
     pub fn endpoint(&self, text: &str) -> Result<Endpoint, InvalidEndpoint> {
+        if text.len() > MAX_ENDPOINT_LEN {
+            return Err(InvalidEndpoint::TooLong);
+        }
+        // The parser would encode or drop other characters, and the subscription be another one than was sent.
+        if !is_uri_text(text) {
+            return Err(InvalidEndpoint::InvalidUrl);
+        }
         let url = Url::parse(text).map_err(|_| InvalidEndpoint::InvalidUrl)?;
-        // The length as it is stored: characters that a URL must not contain are percent-encoded.
+        // The length as it is stored: the parser encodes some characters of a query.
         if url.as_str().len() > MAX_ENDPOINT_LEN {
             return Err(InvalidEndpoint::TooLong);
         }
@@ -52,12 +59,30 @@ impl PushHosts {
         let allowed = self.0.iter().any(|pattern| match pattern {
             HostPattern::Exact(name) => host == name,
             HostPattern::Subdomains(parent) => {
-                host.strip_suffix(parent.as_str()).is_some_and(|sub| sub.len() > 1 && sub.ends_with('.'))
+                host.strip_suffix(parent.as_str()).and_then(|sub| sub.strip_suffix('.')).is_some_and(is_host_name)
             }
             HostPattern::Origin(_) => false,
         });
         allowed.then_some(Endpoint(url)).ok_or(InvalidEndpoint::UnknownService)
     }
+}
+
+/// Whether a text has only the characters of a URI without an IPv6 address, and each `%` begins an encoded byte (RFC 3986).
+fn is_uri_text(text: &str) -> bool {
+    let mut encoded = text.split('%').skip(1).map(|rest| rest.get(..2));
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&byte))
+        && encoded.all(|digits| digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())))
+}
+
+/// Whether a text is labels of letters, digits and inner hyphens (RFC 1123). A URL's host may have other characters, which
+/// resolvers and HTTP clients do not agree on.
+fn is_host_name(text: &str) -> bool {
+    text.split('.').all(|label| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }
 
 impl HostPattern {
@@ -123,6 +148,7 @@ mod tests {
             "https://fcm.googleapis.com:443/x",
             "https://FCM.googleapis.com/x",
             "https://web.push.apple.com/x",
+            "https://a-1.web.push.apple.com/x",
             "http://127.0.0.1:9000/x",
         ] {
             assert!(hosts.endpoint(valid).is_ok(), "{valid}");
@@ -142,6 +168,18 @@ mod tests {
             "https://push.apple.com/x",
             "https://.push.apple.com/x",
             "https://evilpush.apple.com/x",
+            "https://fcm.googleapis.com/a b",
+            " https://fcm.googleapis.com/x",
+            "https://fcm.googleapis.com/x\n",
+            "https://fcm.googleapis.com\\x",
+            "https://fcm.googleapis.com/é",
+            "https://fcm.googleapis.com/%zz",
+            "https://fcm.googleapis.com/%4",
+            "https://{web.push.apple.com/x",
+            "https://web$.push.apple.com/x",
+            "https://_web.push.apple.com/x",
+            "https://-web.push.apple.com/x",
+            "https://web..push.apple.com/x",
             "https://[::1]/x",
             "http://127.0.0.1:9001/x",
             "https://127.0.0.1:9000/x",
@@ -161,7 +199,7 @@ mod tests {
         let longest = endpoint("x", MAX_ENDPOINT_LEN - 27).expect("2,048 bytes");
         assert!(hosts.endpoint(longest.url().as_str()).is_ok());
         assert_eq!(endpoint("x", MAX_ENDPOINT_LEN - 26), Err(InvalidEndpoint::TooLong));
-        // Six bytes of the URL for each of these.
-        assert_eq!(endpoint("é", 500), Err(InvalidEndpoint::TooLong));
+        // Three bytes of the stored URL for each quote.
+        assert_eq!(endpoint("?'", 600), Err(InvalidEndpoint::TooLong));
     }
 }

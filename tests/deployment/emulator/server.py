@@ -1,9 +1,11 @@
 """Starts MiniStack so that the authorizer and the function of a request get one request id, as from API Gateway.
 
-MiniStack gives the authorizer none, and the functions reject a context that was made for another request. This runs in
-the emulator's own virtual environment.
+MiniStack gives the authorizer none, and the functions reject a context that was made for another request. On SIGUSR1,
+the emulator writes the stacks of its threads into its log. This runs in the emulator's own virtual environment.
 """
 
+import faulthandler
+import signal
 import uuid
 from contextvars import ContextVar
 
@@ -35,4 +37,5 @@ apigateway_v1._invoke_authorizer_lambda = invoke_authorizer_with_request_id
 apigateway_v1._build_lambda_event_v1 = build_event_with_request_id
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)
     main()

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use tests::measure::{
-    cost, counting_faults, flood, idempotency, limits, malformed, revocation, rotation, startup, usage,
+    cost, counting_faults, flood, idempotency, limits, malformed, revocation, rotation, soak, startup, usage,
 };
 
 #[derive(Parser)]
@@ -61,6 +61,11 @@ enum Measurement {
         #[arg(default_value_t = 60)]
         seconds: u32,
     },
+    /// A mixed load: exact counters, no 5xx, and flat memory and open files.
+    Soak {
+        #[arg(default_value_t = 1_800)]
+        seconds: u64,
+    },
     /// The time from `cargo run` on a built tree to the first response.
     Startup {
         #[arg(default_value_t = 5)]
@@ -80,6 +85,7 @@ async fn main() {
         Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
         Measurement::Cost { recipients } => cost::run(recipients).await,
         Measurement::Flood { seconds } => flood::run(seconds),
+        Measurement::Soak { seconds } => soak::run(seconds).await,
         Measurement::Startup { starts } => startup::run(starts).await,
     }
 }

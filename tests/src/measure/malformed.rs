@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::gateway_process::GatewayProcess;
 use super::print::print_line;
-use crate::app::App;
+use crate::push_service::PushService;
+
+const CLIENTS: usize = 32;
+/// The growth of the memory that is not a leak: what the first requests load, and the allocator's reserve.
+const MAX_GROWTH_KILOBYTES: u64 = 64 * 1024;
 
 /// The valid parts of a request that is malformed in one place only.
 struct Valid {
@@ -24,41 +31,73 @@ struct Valid {
     host: SocketAddr,
 }
 
-/// Sends this many requests, generated from this seed.
+impl Valid {
+    fn http(&self, method: &str, path: &str, headers: &[u8], body: &[u8]) -> Vec<u8> {
+        let start = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
+        let length = format!("Content-Length: {}\r\n\r\n", body.len());
+        [start.as_bytes(), headers, length.as_bytes(), body].concat()
+    }
+}
+
+/// Sends this many requests, generated from this seed, by 32 clients.
 pub async fn run(requests: usize, seed: u64) {
-    let app = App::start().await;
-    app.channels(&["ops"]).await;
+    let push_service = PushService::start().await;
+    let gateway = GatewayProcess::start(push_service.address());
+    let token = gateway.id_token("admin@acme").await;
+    let get = async |path: &str| gateway.call(Method::GET, path, &token, None).await.1;
+    let channel = gateway.call(Method::POST, "/channels", &token, Some(r#"{"slug":"ops"}"#)).await;
+    assert_eq!(channel.0, 201, "{}", channel.1);
+    let key = gateway.create_key(&token, "PushNotifications/Send", None).await;
+    let page_key = gateway.create_key(&token, "Subscriptions/Write", None).await;
+    let unused = gateway.create_key(&token, "PushNotifications/Send", None).await;
     let valid = Valid {
-        key: app.key().create().await.secret,
-        page_key: app.subscriber().await.secret,
-        unused: format!("/keys/{}", app.key().create().await.id),
-        token: app.admin().await.token,
-        host: app.url().trim_start_matches("http://").parse().expect("an address"),
+        key: key.secret,
+        page_key: page_key.secret,
+        unused: format!("/keys/{}", unused.id),
+        token: token.clone(),
+        host: gateway.address(),
     };
-    let before = app.admin().await.get(&valid.unused).await.expect(200).json();
-    let mut random = StdRng::seed_from_u64(seed);
+    let before = get(&valid.unused).await;
+    let (held_before, started) = (gateway.held(), Instant::now());
+    let clients = join_all((0..CLIENTS).map(|client| {
+        let share = requests / CLIENTS + usize::from(client < requests % CLIENTS);
+        send_all(&valid, share, seed + client as u64)
+    }));
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    for (status, count) in clients.await.into_iter().flatten() {
+        *statuses.entry(status).or_default() += count;
+    }
+    let (held_after, millis) = (gateway.held(), started.elapsed().as_millis().max(1));
+    let pushes = get("/pushes").await;
+    let after = get(&valid.unused).await;
+    let closed = statuses.get(&0).copied().unwrap_or_default();
+
+    print_line(&format!(
+        "malformed: {requests} requests, seed {seed}, {} a second: 0 with 5xx, {} sends; {held_before} before, \
+         {held_after} after; by status (0: connection closed): {statuses:?}",
+        requests as u128 * 1_000 / millis,
+        pushes["pushes"].as_array().expect("a list").len()
+    ));
+    assert!(!statuses.contains_key(&421), "the gateway does not take these requests for its own");
+    assert_eq!(pushes["pushes"], json!([]));
+    assert_eq!(after, before, "nothing changed");
+    // If a server closes the connection before it has read the whole request, its response can get lost.
+    assert!(closed * 1_000 <= requests, "{closed} requests got no response");
+    assert!(held_after.kilobytes <= held_before.kilobytes + MAX_GROWTH_KILOBYTES, "{held_before}, then {held_after}");
+}
+
+/// Sends this many requests one after the other; the number of responses by status.
+async fn send_all(valid: &Valid, requests: usize, seed: u64) -> BTreeMap<u16, usize> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut statuses = BTreeMap::new();
     for _ in 0..requests {
-        let request = request(&mut random, &valid);
+        let request = request(&mut random, valid);
         let status = send(valid.host, &request).await;
         *statuses.entry(status).or_default() += 1;
         assert!(status < 500, "seed {seed}: {status} for {}", String::from_utf8_lossy(&request));
         assert!(status == 0 || status >= 400, "seed {seed}: {status} for {}", String::from_utf8_lossy(&request));
     }
-    app.delivered().await;
-    let pushes = app.admin().await.get("/pushes").await.expect(200).json();
-    let after = app.admin().await.get(&valid.unused).await.expect(200).json();
-    let closed = statuses.get(&0).copied().unwrap_or_default();
-
-    print_line(&format!(
-        "malformed: {requests} requests, seed {seed}: 0 with 5xx, {} sends; by status (0: connection closed): {statuses:?}",
-        pushes["pushes"].as_array().expect("a list").len()
-    ));
-    assert_eq!(pushes["pushes"], json!([]));
-    assert_eq!(after, before, "nothing changed");
-    // If a server closes the connection before it has read the whole request, its response can get lost.
-    assert!(closed * 1_000 <= requests, "{closed} requests got no response");
-    app.stop().await;
+    statuses
 }
 
 /// The bytes of a request that is malformed in at least one place.
@@ -67,42 +106,39 @@ fn request(random: &mut StdRng, valid: &Valid) -> Vec<u8> {
     let good_body = br#"{"title":"Hello"}"#.to_vec();
     let unused = format!("/v1{}", valid.unused);
     match random.random_range(0..15) {
-        0 => {
-            http("POST", "/v1/push", &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(), &good_body)
-        }
-        1 => http("POST", "/v1/push", &bearer(&mutated(random, &valid.key)), &good_body),
-        2 => http("POST", "/v1/push", &bearer(&valid.key), &body(random)),
-        3 => http("POST", &format!("/v1/channels/{}/push", slug(random)), &bearer(&valid.key), &good_body),
-        4 => http(method(random), &path(random), &bearer(&valid.key), &body(random)),
-        5 => http("POST", "/v1/keys", &bearer(&mutated(random, &valid.token)), &body(random)),
-        6 => http(
+        0 => valid.http(
+            "POST",
+            "/v1/push",
+            &[b"Authorization: ", noise(random, 200).as_slice(), b"\r\n"].concat(),
+            &good_body,
+        ),
+        1 => valid.http("POST", "/v1/push", &bearer(&mutated(random, &valid.key)), &good_body),
+        2 => valid.http("POST", "/v1/push", &bearer(&valid.key), &body(random)),
+        3 => valid.http("POST", &format!("/v1/channels/{}/push", slug(random)), &bearer(&valid.key), &good_body),
+        4 => valid.http(method(random), &path(random), &bearer(&valid.key), &body(random)),
+        5 => valid.http("POST", "/v1/keys", &bearer(&mutated(random, &valid.token)), &body(random)),
+        6 => valid.http(
             "POST",
             ["/v1/keys", "/v1/channels"].choose(random).expect("one"),
             &bearer(&valid.token),
             &body(random),
         ),
-        7 => http("GET", &query(random, &unused), &bearer(&valid.token), b""),
-        8 => http("PATCH", &unused, &bearer(&valid.token), &body(random)),
-        9 => http("PATCH", &unused, &bearer(&valid.token), &edit(random)),
-        10 => http("POST", &format!("{unused}/rotate"), &bearer(&valid.token), &rotation(random)),
-        11 => http("POST", &format!("{unused}/explain"), &bearer(&valid.token), &body(random)),
+        7 => valid.http("GET", &query(random, &unused), &bearer(&valid.token), b""),
+        8 => valid.http("PATCH", &unused, &bearer(&valid.token), &body(random)),
+        9 => valid.http("PATCH", &unused, &bearer(&valid.token), &edit(random)),
+        10 => valid.http("POST", &format!("{unused}/rotate"), &bearer(&valid.token), &rotation(random)),
+        11 => valid.http("POST", &format!("{unused}/explain"), &bearer(&valid.token), &body(random)),
         12 => {
             let headers = [bearer(&valid.token), if_match(random)].concat();
             match random.random_range(0..3) {
-                0 => http("PATCH", &unused, &headers, br#"{"name":"Shop"}"#),
-                1 => http("POST", &format!("{unused}/rotate"), &headers, br#"{"overlap_seconds":0}"#),
-                _ => http("DELETE", &unused, &headers, b""),
+                0 => valid.http("PATCH", &unused, &headers, br#"{"name":"Shop"}"#),
+                1 => valid.http("POST", &format!("{unused}/rotate"), &headers, br#"{"overlap_seconds":0}"#),
+                _ => valid.http("DELETE", &unused, &headers, b""),
             }
         }
-        13 => http("POST", "/v1/push", &[bearer(&valid.key), idempotency_key(random)].concat(), &good_body),
-        _ => http("PUT", "/v1/subscriptions", &bearer(&valid.page_key), &body(random)),
+        13 => valid.http("POST", "/v1/push", &[bearer(&valid.key), idempotency_key(random)].concat(), &good_body),
+        _ => valid.http("PUT", "/v1/subscriptions", &bearer(&valid.page_key), &body(random)),
     }
-}
-
-fn http(method: &str, path: &str, headers: &[u8], body: &[u8]) -> Vec<u8> {
-    let start = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    let length = format!("Content-Length: {}\r\n\r\n", body.len());
-    [start.as_bytes(), headers, length.as_bytes(), body].concat()
 }
 
 fn noise(random: &mut StdRng, max: usize) -> Vec<u8> {

@@ -3,11 +3,13 @@
 pub mod cost;
 pub mod counting_faults;
 pub mod flood;
+mod gateway_process;
 pub mod idempotency;
 pub mod limits;
 pub mod malformed;
 mod print;
 pub mod revocation;
 pub mod rotation;
+pub mod soak;
 pub mod startup;
 pub mod usage;
