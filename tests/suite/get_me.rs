@@ -16,7 +16,10 @@ async fn an_admin_and_a_member_see_their_own_name_account_and_role() {
     assert!(me["user"]["email"].as_str().is_some_and(|email| email.contains('@')), "{me}");
 
     let member = app.user("member@acme").await.get("/me").await.expect(200).json();
-    assert_eq!((&member["user"]["name"], &member["account"], &member["role"]), (&json!("Max"), &me["account"], &json!("member")));
+    assert_eq!(
+        (&member["user"]["name"], &member["account"], &member["role"]),
+        (&json!("Max"), &me["account"], &json!("member"))
+    );
     assert_ne!(member["user"]["id"], me["user"]["id"]);
     app.stop().await;
 }

@@ -127,6 +127,7 @@ pub struct ChannelView<'a> {
     slug: &'a Slug,
     created_at: Timestamp,
     created_by: &'a Actor,
+    keys: u64,
     subscriptions: u64,
 }
 
@@ -136,6 +137,7 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
         slug: &channel.slug,
         created_at: channel.created_at,
         created_by: &channel.created_by,
+        keys: channel.keys,
         subscriptions: channel.subscriptions,
     }
 }
