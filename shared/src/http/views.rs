@@ -6,9 +6,9 @@ use super::precondition;
 use crate::domain::account::Actor;
 use crate::domain::audience::Audience;
 use crate::domain::channel::{Channel, Slug};
-use crate::domain::history::{Action, AuditEvent, Changes};
+use crate::domain::history::{AccountEvent, Action, AuditEvent, Changes};
 use crate::domain::id::{KeyId, PushId};
-use crate::domain::key::{Key, KeyName, Status};
+use crate::domain::key::{Key, KeyName, KeyReference, Status};
 use crate::domain::limits::{DAYS_OF_USAGE, Limits};
 use crate::domain::permission::Permissions;
 use crate::domain::push::{DeliveryCounts, Push, PushStatus};
@@ -119,6 +119,19 @@ pub struct AuditEventView<'a> {
 /// The view of an audit event.
 pub fn event(event: &AuditEvent) -> AuditEventView<'_> {
     AuditEventView { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
+}
+
+/// An event of an account.
+#[derive(Serialize)]
+pub struct AccountEventView<'a> {
+    key: &'a KeyReference,
+    #[serde(flatten)]
+    event: AuditEventView<'a>,
+}
+
+/// The view of an event of an account.
+pub fn account_event(event: &AccountEvent) -> AccountEventView<'_> {
+    AccountEventView { key: &event.key, event: self::event(&event.event) }
 }
 
 /// A channel.

@@ -63,14 +63,14 @@ impl Store {
     pub async fn edit_key(&self, before: &Key, after: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let update = self.update_key(before, key_item::edited(after))?;
         let counts = self.key_counts(&before.account, before.scope.channels(), after.scope.channels())?;
-        self.edit(before, update, event, counts).await
+        self.edit(after, update, event, counts).await
     }
 
     /// Writes a rotation, if the key was not edited since it was read.
     pub async fn rotate_key(&self, before: &Key, after: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let attributes = key_item::edited(after).into_iter().chain(key_item::rotated(after));
         let update = self.update_key(before, attributes)?;
-        self.edit(before, update, event, KeyCounts::default()).await
+        self.edit(after, update, event, KeyCounts::default()).await
     }
 
     /// Deletes a key, if it was not edited since it was read.
@@ -101,7 +101,7 @@ impl Store {
         update.transact_update(&self.tables.keys, item_key(&before.account, &before.id))
     }
 
-    /// Writes the change of the key, its audit event and the counts. A channel that is removed may not
+    /// Writes the change of the key, its audit event and the counts. `key` is as after the change, or as it was deleted. A channel that is removed may not
     /// exist, as after a restore of a table. That must not block revoking the key, so its count is then skipped.
     async fn edit(
         &self,
@@ -110,11 +110,11 @@ impl Store {
         event: &AuditEvent,
         counts: KeyCounts,
     ) -> Result<EditOutcome, Error> {
-        let audit = self.audit_item(&key.account, &key.id, event)?;
+        let audit = self.audit_items(key, event)?;
         let KeyCounts { mut removed, added, total } = counts;
         loop {
             let items: Vec<_> =
-                std::iter::once(&change).chain(&removed).chain(&added).chain([&audit]).chain(&total).cloned().collect();
+                std::iter::once(&change).chain(&removed).chain(&added).chain(&audit).chain(&total).cloned().collect();
             let last = items.len() - 1;
             match self.transact(items).await {
                 Ok(TransactionOutcome::Committed) => return Ok(EditOutcome::Written),
