@@ -160,10 +160,17 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
 pub struct PushView<'a> {
     id: &'a PushId,
     status: PushStatus,
+    key: SenderView<'a>,
     audience: AudienceView<'a>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
     counts: DeliveryCounts,
+}
+
+#[derive(Serialize)]
+struct SenderView<'a> {
+    id: &'a KeyId,
+    name: Option<&'a KeyName>,
 }
 
 /// The view of a push, without its notification.
@@ -171,6 +178,7 @@ pub fn push(push: &Push) -> PushView<'_> {
     PushView {
         id: &push.id,
         status: push.status,
+        key: SenderView { id: &push.key, name: push.key_name.as_ref() },
         audience: audience(&push.audience),
         created_at: push.created_at,
         finished_at: push.finished_at,
