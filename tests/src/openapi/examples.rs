@@ -81,6 +81,7 @@ fn problems() -> Vec<Problem> {
         Problem::ChannelLimitReached(1_000),
         Problem::ChannelInUse(in_use),
         Problem::EditConflict,
+        Problem::AlreadyCreated(key("01M83XJ8808Z0M6T5V3N9K2H7B", "Webshop").id),
         Problem::IdempotencyInProgress { retry_after: 17 },
         Problem::PreconditionFailed,
         Problem::IdempotencyMismatch,
