@@ -174,7 +174,9 @@ async fn concurrent_requests_with_one_idempotency_key_create_one_secret() {
         let (created, repeated): (Vec<_>, Vec<_>) = responses.into_iter().partition(|it| it.status < 300);
         assert_eq!(created.len(), 1, "{path}");
         let created = created[0].json();
-        repeated.iter().for_each(|it| assert_already_created(it, &created["key"]["id"]));
+        for response in &repeated {
+            assert_already_created(response, &created["key"]["id"]);
+        }
         created
     };
 

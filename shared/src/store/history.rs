@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// The puts of a transaction that write this event of a key, as it is after the change.
-    pub(super) fn audit_items(&self, key: &Key, event: &AuditEvent) -> Result<[TransactWriteItem; 2], Error> {
+    pub(super) fn audit_items(&self, key: &Key, event: &AuditEvent) -> Result<Vec<TransactWriteItem>, Error> {
         let changes = serde_json::to_string(&event.changes).map_err(|_| Error::Malformed(TABLE))?;
         let of_key = HashMap::from([
             ("pk".to_owned(), text(partition(&key.account, &key.id))),
@@ -81,7 +81,7 @@ impl Store {
             ("key_name".to_owned(), text(key.name.as_str())),
         ]);
         let put = |item| Expression::default().transact_put(&self.tables.history, item);
-        Ok([put(of_key)?, put(of_account)?])
+        Ok(vec![put(of_key)?, put(of_account)?])
     }
 }
 

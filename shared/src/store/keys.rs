@@ -46,7 +46,6 @@ impl Store {
         let put = put.transact_put(&self.tables.keys, key_item::to_item(key))?;
         let mut key_counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
         key_counts.total = Some(self.max_counts.add(&self.tables.channels, &key.account, Counted::Keys)?);
-        let request = request.map(|request| self.request_item(key, request, event.at)).transpose()?;
         self.edit(key, put, event, request, key_counts).await
     }
 
@@ -84,7 +83,6 @@ impl Store {
     ) -> Result<EditOutcome, Error> {
         let attributes = key_item::edited(after).into_iter().chain(key_item::rotated(after));
         let update = self.update_key(before, attributes)?;
-        let request = request.map(|request| self.request_item(after, request, event.at)).transpose()?;
         self.edit(after, update, event, request, KeyCounts::default()).await
     }
 
@@ -123,20 +121,17 @@ impl Store {
         key: &Key,
         change: TransactWriteItem,
         event: &AuditEvent,
-        request: Option<TransactWriteItem>,
+        request: Option<&SecretRequest>,
         counts: KeyCounts,
     ) -> Result<EditOutcome, Error> {
-        let audit = self.audit_items(key, event)?;
+        let mut records = self.audit_items(key, event)?;
+        if let Some(request) = request {
+            records.push(self.request_item(key, request, event.at)?);
+        }
         let KeyCounts { mut removed, added, total } = counts;
         loop {
-            let items: Vec<_> = std::iter::once(&change)
-                .chain(&removed)
-                .chain(&added)
-                .chain(&audit)
-                .chain(&request)
-                .chain(&total)
-                .cloned()
-                .collect();
+            let items: Vec<_> =
+                std::iter::once(&change).chain(&removed).chain(&added).chain(&records).chain(&total).cloned().collect();
             let last = items.len() - 1;
             match self.transact(items).await {
                 Ok(TransactionOutcome::Committed) => return Ok(EditOutcome::Written),
