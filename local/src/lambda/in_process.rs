@@ -31,6 +31,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
             "GetKeyHistory",
             store("GetKeyHistory", get_key_history::ROUTES, |s, r| Box::pin(get_key_history::handle(s, r))),
         ),
+        ("ListHistory", store("ListHistory", list_history::ROUTES, |s, r| Box::pin(list_history::handle(s, r)))),
         ("ExplainKey", store("ExplainKey", explain_key::ROUTES, |s, r| Box::pin(explain_key::handle(s, r)))),
         ("DeleteKey", store("DeleteKey", delete_key::ROUTES, |s, r| Box::pin(delete_key::handle(s, r)))),
         (
@@ -62,6 +63,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
         ("Preflight", none("Preflight", preflight::ROUTES, |(), r| Box::pin(preflight::handle(r)))),
+        ("GetMe", none("GetMe", get_me::ROUTES, |(), r| Box::pin(get_me::handle(r)))),
         ("GetProblem", none("GetProblem", get_problem::ROUTES, |(), r| Box::pin(get_problem::handle(r)))),
         ("Deliver", deliver(config("Deliver"))),
     ];

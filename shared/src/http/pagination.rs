@@ -23,7 +23,12 @@ pub struct PageRequest<T> {
 impl<T: TryFrom<String>> PageRequest<T> {
     /// Parses `limit` (1 to 100, 50 if absent) and `cursor`, which must be one of this list.
     pub fn parse(request: &Request, member: &Member) -> Result<Self, Problem> {
-        request.reject_unknown_query(&["limit", "cursor"])?;
+        Self::parse_beside(&[], request, member)
+    }
+
+    /// The same for a list that takes other parameters too.
+    pub fn parse_beside(others: &[&str], request: &Request, member: &Member) -> Result<Self, Problem> {
+        request.reject_unknown_query(&[&["limit", "cursor"], others].concat())?;
         let limit = match request.query_param("limit") {
             None => DEFAULT_LIMIT,
             Some(text) => text
@@ -49,9 +54,9 @@ impl<T: TryFrom<String>> PageRequest<T> {
     }
 }
 
-/// What every cursor of a list begins with: the form's version, the account, the route, and the key if the list is of one. No
-/// part contains a space. It is no secret and no authority: the account is always the caller's own.
+/// What every cursor of a list begins with: the form's version, the account, the route, and the key if the list is of one, by
+/// its path or by `key_id`. No part contains a space, because the handler has parsed the key's id. It is no secret and no authority: the account is always the caller's own.
 fn list(request: &Request, member: &Member) -> String {
-    let id = request.raw_path_param("id").unwrap_or_default();
+    let id = request.raw_path_param("id").or_else(|| request.query_param("key_id")).unwrap_or_default();
     format!("1 {} {} {id} ", member.account, request.route())
 }

@@ -11,7 +11,8 @@ use super::json_body::{FieldError, InvalidField};
 use crate::aws::{queue, vapid_secret};
 use crate::domain::access::Denial;
 use crate::domain::channel::{Slugs, join_slugs};
-use crate::domain::key::KeyName;
+use crate::domain::id::KeyId;
+use crate::domain::key::KeyReference;
 use crate::domain::notification::MAX_PLAINTEXT_BYTES;
 use crate::domain::permission::Permission;
 use crate::domain::scope::ScopeError;
@@ -44,14 +45,16 @@ pub enum Problem {
     KeyLimitReached(u64),
     /// The account already has this number of channels, the maximum.
     ChannelLimitReached(u64),
-    /// The keys with these names have the channel in their scope.
-    ChannelInUse(Vec<KeyName>),
+    /// These keys have the channel in their scope.
+    ChannelInUse(Vec<KeyReference>),
+    /// An earlier request with the same idempotency key created a secret of this key.
+    AlreadyCreated(KeyId),
     /// A send with the same idempotency key is in progress.
     IdempotencyInProgress {
         /// Seconds until it has certainly ended.
         retry_after: i64,
     },
-    /// The idempotency key was used for another send.
+    /// The idempotency key was used for another request.
     IdempotencyMismatch,
     /// The key has changed since the client read it.
     PreconditionFailed,
@@ -106,6 +109,7 @@ impl Problem {
             Self::KeyLimitReached(_) => (409, "key_limit_reached", "Too many keys"),
             Self::ChannelLimitReached(_) => (409, "channel_limit_reached", "Too many channels"),
             Self::EditConflict => (409, "edit_conflict", "Concurrent change"),
+            Self::AlreadyCreated(_) => (409, "already_created", "Secret already created"),
             Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "Request in progress"),
             Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
             Self::IdempotencyMismatch => (422, "idempotency_mismatch", "Idempotency key reused"),
@@ -136,17 +140,21 @@ impl Problem {
             }
             Self::NotFound(thing) => format!("No such {thing}"),
             Self::ChannelExists => "A channel with this slug already exists".to_owned(),
-            Self::ChannelInUse(names) => in_use(names),
+            Self::ChannelInUse(keys) => in_use(keys),
             Self::KeyLimitReached(max) => format!("The account has {max} keys, the maximum; delete one first"),
             Self::ChannelLimitReached(max) => {
                 format!("The account has {max} channels, the maximum; delete one first")
             }
             Self::EditConflict => "Other requests are changing the same resource; try again".to_owned(),
+            Self::AlreadyCreated(_) => {
+                "An earlier request with this Idempotency-Key created the secret, which is returned only once"
+                    .to_owned()
+            }
             Self::IdempotencyInProgress { .. } => {
                 "The first request with this Idempotency-Key is still in progress".to_owned()
             }
             Self::IdempotencyMismatch => {
-                "This Idempotency-Key was used with a different body, or for a different audience".to_owned()
+                "This Idempotency-Key was used with a different body, or for a different key or audience".to_owned()
             }
             Self::PreconditionFailed => "The key's ETag does not match If-Match; read the key again".to_owned(),
             Self::PushTooLarge(bytes) => {
@@ -173,6 +181,12 @@ impl Problem {
             #[serde(skip_serializing_if = "Option::is_none")]
             errors: Option<&'a [FieldError]>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            key_id: Option<&'a KeyId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            keys: Option<&'a [KeyReference]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            key_count: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             refused: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             allowed: Option<String>,
@@ -182,6 +196,7 @@ impl Problem {
             Self::Scope(error @ ScopeError::OutOfScope { .. }) => Some(error),
             _ => None,
         };
+        let keys = if let Self::ChannelInUse(keys) = self { Some(keys) } else { None };
         let body = Body {
             r#type: format!("/v1/problems/{code}"),
             title,
@@ -190,11 +205,19 @@ impl Problem {
             detail: self.detail(),
             request_id,
             errors: if let Self::InvalidBody(errors) = self { Some(errors) } else { None },
+            key_id: if let Self::AlreadyCreated(key) = self { Some(key) } else { None },
+            keys: keys.map(|keys| &keys[..keys.len().min(MAX_KEYS)]),
+            key_count: keys.map(Vec::len),
             refused: out_of_scope.map(ScopeError::refused),
             allowed: out_of_scope.map(ScopeError::allowed),
         };
 
         serde_json::to_string(&body).unwrap_or_else(|_| unreachable!("strings and numbers serialize"))
+    }
+
+    /// The path of the resource that the client should read, below the stage.
+    pub fn location(&self) -> Option<String> {
+        if let Self::AlreadyCreated(key) = self { Some(format!("/keys/{key}")) } else { None }
     }
 
     /// Seconds after which the client should try again.
@@ -237,20 +260,23 @@ impl Problem {
     }
 }
 
-/// The maximum number of keys that one problem lists.
-const MAX_LISTED: usize = 10;
+/// The maximum number of keys in the fields of a problem.
+const MAX_KEYS: usize = 50;
 
-fn in_use(names: &[KeyName]) -> String {
-    if let [only] = names {
-        return format!("1 key uses this channel: {}; remove it from its scope first", only.as_str());
+/// The maximum number of keys that the sentence of a problem names.
+const MAX_NAMED: usize = 10;
+
+fn in_use(keys: &[KeyReference]) -> String {
+    if let [only] = keys {
+        return format!("1 key uses this channel: {}; remove it from its scope first", only.name.as_str());
     }
-    let first: Vec<&str> = names.iter().take(MAX_LISTED).map(KeyName::as_str).collect();
-    let more = match names.len().saturating_sub(MAX_LISTED) {
+    let first: Vec<&str> = keys.iter().take(MAX_NAMED).map(|key| key.name.as_str()).collect();
+    let more = match keys.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let first = first.join(", ");
-    format!("{} keys use this channel: {first}{more}; remove it from their scopes first", names.len())
+    format!("{} keys use this channel: {first}{more}; remove it from their scopes first", keys.len())
 }
 
 impl From<Vec<FieldError>> for Problem {

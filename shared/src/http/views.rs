@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
+use super::precondition;
 use crate::domain::account::Actor;
 use crate::domain::audience::Audience;
 use crate::domain::channel::{Channel, Slug};
-use crate::domain::history::{Action, AuditEvent, Changes};
+use crate::domain::history::{AccountEvent, Action, AuditEvent, Changes};
 use crate::domain::id::{KeyId, PushId};
-use crate::domain::key::{Key, KeyName, Status};
+use crate::domain::key::{Key, KeyName, KeyReference, Status};
 use crate::domain::limits::{DAYS_OF_USAGE, Limits};
 use crate::domain::permission::Permissions;
 use crate::domain::push::{DeliveryCounts, Push, PushStatus};
@@ -29,6 +30,7 @@ pub struct KeyView<'a> {
     created_at: Timestamp,
     created_by: &'a Actor,
     updated_at: Timestamp,
+    etag: String,
     last_used_at: Option<Timestamp>,
     usage: UsageView,
     rotation: Option<RotationView<'a>>,
@@ -52,13 +54,23 @@ pub struct KeyWithSecret<'a> {
 #[derive(Serialize)]
 struct UsageView {
     total: u64,
-    days: Vec<DayOfUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days: Option<Vec<DayOfUsage>>,
 }
 
 #[derive(Serialize)]
 struct DayOfUsage {
     date: String,
     count: u64,
+}
+
+impl KeyView<'_> {
+    /// The same view with the total of its usage alone.
+    #[must_use]
+    pub fn without_days(mut self) -> Self {
+        self.usage.days = None;
+        self
+    }
 }
 
 /// The view of a key, whose usage ends with today.
@@ -79,8 +91,9 @@ pub fn key(key: &Key, now: Timestamp) -> KeyView<'_> {
         created_at: key.created_at,
         created_by: &key.created_by,
         updated_at: key.updated_at,
+        etag: precondition::tag(&key.revision),
         last_used_at: key.last_used_at,
-        usage: UsageView { total: key.usage.total, days },
+        usage: UsageView { total: key.usage.total, days: Some(days) },
         rotation: key.active_previous_secret(now).map(|previous| RotationView {
             old_hint: &previous.hint,
             old_valid_until: previous.valid_until,
@@ -108,12 +121,26 @@ pub fn event(event: &AuditEvent) -> AuditEventView<'_> {
     AuditEventView { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
 }
 
+/// An event of an account.
+#[derive(Serialize)]
+pub struct AccountEventView<'a> {
+    key: &'a KeyReference,
+    #[serde(flatten)]
+    event: AuditEventView<'a>,
+}
+
+/// The view of an event of an account.
+pub fn account_event(event: &AccountEvent) -> AccountEventView<'_> {
+    AccountEventView { key: &event.key, event: self::event(&event.event) }
+}
+
 /// A channel.
 #[derive(Serialize)]
 pub struct ChannelView<'a> {
     slug: &'a Slug,
     created_at: Timestamp,
     created_by: &'a Actor,
+    keys: u64,
     subscriptions: u64,
 }
 
@@ -123,6 +150,7 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
         slug: &channel.slug,
         created_at: channel.created_at,
         created_by: &channel.created_by,
+        keys: channel.keys,
         subscriptions: channel.subscriptions,
     }
 }
@@ -132,10 +160,17 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
 pub struct PushView<'a> {
     id: &'a PushId,
     status: PushStatus,
+    key: SenderView<'a>,
     audience: AudienceView<'a>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
     counts: DeliveryCounts,
+}
+
+#[derive(Serialize)]
+struct SenderView<'a> {
+    id: &'a KeyId,
+    name: Option<&'a KeyName>,
 }
 
 /// The view of a push, without its notification.
@@ -143,6 +178,7 @@ pub fn push(push: &Push) -> PushView<'_> {
     PushView {
         id: &push.id,
         status: push.status,
+        key: SenderView { id: &push.key, name: push.key_name.as_ref() },
         audience: audience(&push.audience),
         created_at: push.created_at,
         finished_at: push.finished_at,
