@@ -18,6 +18,7 @@ async fn a_channel_is_created_listed_and_deleted() {
         "id": "<uuid>",
         "name": "Ada"
       },
+      "keys": 0,
       "slug": "ops",
       "subscriptions": 0
     }
@@ -66,6 +67,17 @@ async fn a_channel_that_is_in_the_scope_of_keys_cannot_be_deleted() {
     {
       "code": "channel_in_use",
       "detail": "2 keys use this channel: Newsroom, Webshop; remove it from their scopes first",
+      "key_count": 2,
+      "keys": [
+        {
+          "id": "<ulid>",
+          "name": "Newsroom"
+        },
+        {
+          "id": "<ulid>",
+          "name": "Webshop"
+        }
+      ],
       "request_id": "<uuid>",
       "status": 409,
       "title": "The channel is in use",
@@ -76,9 +88,51 @@ async fn a_channel_that_is_in_the_scope_of_keys_cannot_be_deleted() {
     admin.patch(&format!("/keys/{}", second.id), &narrow).await.expect(200);
     let in_use = admin.delete("/channels/ops").await.expect(409).json();
     assert_eq!(in_use["detail"], "1 key uses this channel: Webshop; remove it from its scope first");
+    assert_eq!(in_use["keys"], json!([{ "id": first.id, "name": "Webshop" }]));
     first.push_to("ops", &json!({ "title": "Still there" })).await.expect(202);
     admin.patch(&format!("/keys/{}", first.id), &json!({ "scope": "all" })).await.expect(200);
     admin.delete("/channels/ops").await.expect(204);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_has_the_number_of_keys_that_have_it_in_their_scope() {
+    let app = App::start().await;
+    app.channels(&["ops", "news"]).await;
+    let admin = app.admin().await;
+    let counts = async || {
+        let list = admin.get("/channels").await.expect(200).json();
+        // Sorted by slug: news, ops.
+        [0, 1].map(|index| list["channels"][index]["keys"].as_u64().expect("a number"))
+    };
+
+    let _all = app.key().create().await;
+    assert_eq!(counts().await, [0, 0], "a key with the scope all has no channel in it");
+    let both = app.key().channels(&["ops", "news"]).create().await;
+    let ops = app.key().channels(&["ops"]).create().await;
+    assert_eq!(counts().await, [1, 2]);
+    admin.patch(&format!("/keys/{}", both.id), &json!({ "channels": ["news"] })).await.expect(200);
+    assert_eq!(counts().await, [1, 1]);
+    admin.patch(&format!("/keys/{}", ops.id), &json!({ "scope": "all" })).await.expect(200);
+    admin.delete(&format!("/keys/{}", both.id)).await.expect(204);
+    assert_eq!(counts().await, [0, 0]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_in_use_lists_at_most_50_keys_and_their_number() {
+    let app = App::start().await;
+    app.channels(&["ops"]).await;
+    let mut newest_first = Vec::new();
+    for _ in 0..51 {
+        newest_first.push(app.key().channels(&["ops"]).create().await.id);
+    }
+    newest_first.sort_by(|a, b| b.cmp(a));
+
+    let in_use = app.admin().await.delete("/channels/ops").await.expect(409).json();
+    let ids: Vec<_> = in_use["keys"].as_array().expect("keys").iter().map(|key| key["id"].clone()).collect();
+    assert_eq!(json!(ids), json!(newest_first[..50]));
+    assert_eq!(in_use["key_count"], 51);
     app.stop().await;
 }
 

@@ -55,6 +55,8 @@ async fn a_new_key_is_returned_with_its_secret() {
 
     body["secret"] = "<secret>".into();
     body["key"]["hint"] = "<hint>".into();
+    assert_eq!(body["key"]["etag"].as_str(), response.header("ETag"));
+    body["key"]["etag"] = "<etag>".into();
     body["key"]["usage"]["days"] = "<30 days>".into();
     insta::assert_snapshot!(redact(&body), @r#"
     {
@@ -68,6 +70,7 @@ async fn a_new_key_is_returned_with_its_secret() {
           "id": "<uuid>",
           "name": "Ada"
         },
+        "etag": "<etag>",
         "expires_at": "<timestamp>",
         "hint": "<hint>",
         "id": "<ulid>",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{App, User};
 
@@ -60,6 +61,59 @@ async fn a_key_is_equal_alone_and_in_the_list() {
     assert_eq!(list, json!({ "keys": [alone], "next_cursor": null }));
     assert_eq!(alone["usage"]["total"], 1);
     assert_eq!(alone["usage"]["days"].as_array().expect("days").len(), 30);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_etag_of_a_key_in_a_list_is_that_of_its_header() {
+    let app = App::start().await;
+    let key = app.key().create().await;
+    let (admin, path) = (app.admin().await, format!("/keys/{}", key.id));
+    let listed = async || admin.get("/keys").await.expect(200).json()["keys"][0]["etag"].as_str().map(str::to_owned);
+
+    let first = listed().await;
+    assert_eq!(first.as_deref(), admin.get(&path).await.expect(200).header("ETag"));
+    key.push(&json!({ "title": "Used" })).await.expect(202);
+    assert_eq!(listed().await, first, "usage does not change it");
+    admin.patch(&path, &json!({ "name": "Shop" })).await.expect(200);
+    let second = listed().await;
+    assert_ne!(second, first);
+    for (etag, status) in [(first, 412), (second, 204)] {
+        let request = app.request(Method::DELETE, &path).bearer_auth(&admin.token);
+        app.send(request.header("If-Match", etag.expect("an etag"))).await.expect(status);
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_with_the_total_of_the_usage_leaves_the_days_out() {
+    let app = App::start().await;
+    let (first, _second) = (app.key().create().await, app.key().create().await);
+    first.push(&json!({ "title": "Used" })).await.expect(202);
+    let admin = app.admin().await;
+
+    let mut whole = admin.get("/keys?limit=1").await.expect(200).json();
+    let mut total = admin.get("/keys?limit=1&usage=total").await.expect(200).json();
+    assert_eq!(total["next_cursor"], whole["next_cursor"], "it is the same list");
+    for _ in 0..2 {
+        let usage = whole["keys"][0]["usage"].as_object_mut().expect("usage");
+        assert_eq!(usage.remove("days").and_then(|days| Some(days.as_array()?.len())), Some(30));
+        assert_eq!(total["keys"], whole["keys"]);
+        let cursor = total["next_cursor"].as_str().unwrap_or_default().to_owned();
+        if cursor.is_empty() {
+            break;
+        }
+        whole = admin.get(&format!("/keys?limit=1&cursor={cursor}")).await.expect(200).json();
+        total = admin.get(&format!("/keys?limit=1&usage=total&cursor={cursor}")).await.expect(200).json();
+    }
+    assert_eq!(total["keys"][0]["usage"], json!({ "total": 1 }));
+
+    for query in ["usage=days", "usage=", "usage=TOTAL", "usage=total&usage=days"] {
+        let response = admin.get(&format!("/keys?{query}")).await;
+        response.assert_problem_in(format_args!("{query}"), 400, "invalid_parameter");
+        assert_eq!(response.json()["detail"], "usage must be total", "{query}");
+    }
+    admin.get("/channels?usage=total").await.assert_problem(400, "invalid_parameter");
     app.stop().await;
 }
 

@@ -46,7 +46,8 @@ impl Authorizer {
             let slug = Slug::try_from(slug.to_owned()).expect("a slug");
             let created_by = Actor { id: "0b1f5a7c".to_owned(), name: "Ada Admin".to_owned() };
             let id = ChannelId::generate();
-            let channel = Channel { slug: slug.clone(), id: id.clone(), created_at: now, created_by, subscriptions: 0 };
+            let channel =
+                Channel { slug: slug.clone(), id: id.clone(), created_at: now, created_by, keys: 0, subscriptions: 0 };
             channels.insert(slug, id);
             let account = "acme".to_owned().try_into().expect("an account");
             assert_eq!(admin.add_channel(&account, &channel).await.expect("a response"), CreateOutcome::Created);

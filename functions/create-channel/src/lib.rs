@@ -20,6 +20,7 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         id: ChannelId::generate(),
         created_at: Timestamp::now(),
         created_by: admin.actor.clone(),
+        keys: 0,
         subscriptions: 0,
     };
 

@@ -2,7 +2,7 @@
 
 use shared::domain::account::Account;
 use shared::domain::channel::Slug;
-use shared::domain::key::KeyName;
+use shared::domain::key::{Key, KeyReference};
 use shared::http::{Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{self, DeleteOutcome, Store};
 
@@ -22,22 +22,22 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         DeleteOutcome::Absent => Err(Problem::NotFound("channel")),
         DeleteOutcome::InUse => match in_use_by(store, &admin.account, &slug).await? {
             // The last key has left the channel since.
-            names if names.is_empty() => Err(Problem::EditConflict),
-            names => Err(Problem::ChannelInUse(names)),
+            keys if keys.is_empty() => Err(Problem::EditConflict),
+            keys => Err(Problem::ChannelInUse(keys)),
         },
     }
 }
 
-/// The names of the keys that have a channel in their scope, newest first.
-async fn in_use_by(store: &Store, account: &Account, slug: &Slug) -> Result<Vec<KeyName>, store::Error> {
-    let (mut names, mut before) = (Vec::new(), None);
+/// The keys that have a channel in their scope, newest first.
+async fn in_use_by(store: &Store, account: &Account, slug: &Slug) -> Result<Vec<KeyReference>, store::Error> {
+    let (mut keys, mut before) = (Vec::new(), None);
     loop {
         let page = store.keys(account, before.as_ref(), PAGE).await?;
         let using = page.items.iter().filter(|key| key.scope.channels().contains_key(slug));
-        names.extend(using.map(|key| key.name.clone()));
+        keys.extend(using.map(Key::reference));
         before = page.items.last().map(|key| key.id.clone());
         if !page.more {
-            return Ok(names);
+            return Ok(keys);
         }
     }
 }

@@ -25,12 +25,18 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     if request.raw_path_param("id").is_some() {
         return one(store, request, &member, now).await;
     }
-    let asked: PageRequest<KeyId> = PageRequest::parse(request, &member)?;
+    let asked: PageRequest<KeyId> = PageRequest::parse_beside(&["usage"], request, &member)?;
+    let in_total = match request.query_param("usage") {
+        None => false,
+        Some("total") => true,
+        Some(_) => return Err(Problem::InvalidParameter("usage must be total".to_owned())),
+    };
 
     let page = store.keys(&member.account, asked.after.as_ref(), asked.limit).await?;
 
+    let view = |key| if in_total { views::key(key, now).without_days() } else { views::key(key, now) };
     Ok(response::ok(&Keys {
-        keys: page.items.iter().map(|key| views::key(key, now)).collect(),
+        keys: page.items.iter().map(view).collect(),
         next_cursor: asked.next_cursor(&page, |key| key.id.as_str()),
     }))
 }

@@ -62,6 +62,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
         ("Preflight", none("Preflight", preflight::ROUTES, |(), r| Box::pin(preflight::handle(r)))),
+        ("GetMe", none("GetMe", get_me::ROUTES, |(), r| Box::pin(get_me::handle(r)))),
         ("GetProblem", none("GetProblem", get_problem::ROUTES, |(), r| Box::pin(get_problem::handle(r)))),
         ("Deliver", deliver(config("Deliver"))),
     ];

@@ -37,7 +37,8 @@ impl fmt::Display for Account {
 }
 
 /// What a user may do in their account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads and changes keys and channels.
     Admin,

@@ -88,6 +88,8 @@ pub struct Channel {
     pub created_at: Timestamp,
     /// The admin who created it.
     pub created_by: Actor,
+    /// The number of keys that have it in their scope.
+    pub keys: u64,
     /// The approximate number of its subscriptions: it is counted apart from the memberships, so a count can be lost.
     pub subscriptions: u64,
 }

@@ -94,6 +94,15 @@ impl TryFrom<String> for Status {
     }
 }
 
+/// A key as others refer to it: by its id, and by the name that it had then.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct KeyReference {
+    /// Its id.
+    pub id: KeyId,
+    /// Its name.
+    pub name: KeyName,
+}
+
 /// An API key as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Key {
@@ -171,6 +180,11 @@ impl TryFrom<u64> for Overlap {
 }
 
 impl Key {
+    /// Its id and its name.
+    pub fn reference(&self) -> KeyReference {
+        KeyReference { id: self.id.clone(), name: self.name.clone() }
+    }
+
     /// A new, active key of this secret, without an expiry and without limits.
     pub fn new(
         secret: &Secret,

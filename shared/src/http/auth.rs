@@ -18,7 +18,16 @@ pub struct Member {
     pub account: Account,
     /// The user, as changes record them.
     pub actor: Actor,
+    /// The email address, if the token has one.
+    pub email: Option<String>,
     role: Role,
+}
+
+impl Member {
+    /// The role in the account.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
 }
 
 /// A member who may change keys and channels. Only [`admin`] creates one.
@@ -45,7 +54,8 @@ pub fn member(request: &Request) -> Result<Member, Problem> {
 
     // Users choose their own name, and it is copied to the keys that they create.
     let name = text::without_hidden(&claim("name")).chars().take(MAX_USER_NAME).collect();
-    Ok(Member { account, actor: Actor { id: claim("sub"), name }, role })
+    let email = Some(text::without_hidden(&claim("email"))).filter(|email| !email.is_empty());
+    Ok(Member { account, actor: Actor { id: claim("sub"), name }, email, role })
 }
 
 /// The signed-in user of a request, who must be an admin.

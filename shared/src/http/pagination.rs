@@ -23,7 +23,12 @@ pub struct PageRequest<T> {
 impl<T: TryFrom<String>> PageRequest<T> {
     /// Parses `limit` (1 to 100, 50 if absent) and `cursor`, which must be one of this list.
     pub fn parse(request: &Request, member: &Member) -> Result<Self, Problem> {
-        request.reject_unknown_query(&["limit", "cursor"])?;
+        Self::parse_beside(&[], request, member)
+    }
+
+    /// The same for a list that takes other parameters too.
+    pub fn parse_beside(others: &[&str], request: &Request, member: &Member) -> Result<Self, Problem> {
+        request.reject_unknown_query(&[&["limit", "cursor"], others].concat())?;
         let limit = match request.query_param("limit") {
             None => DEFAULT_LIMIT,
             Some(text) => text

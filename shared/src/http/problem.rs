@@ -11,7 +11,7 @@ use super::json_body::{FieldError, InvalidField};
 use crate::aws::{queue, vapid_secret};
 use crate::domain::access::Denial;
 use crate::domain::channel::{Slugs, join_slugs};
-use crate::domain::key::KeyName;
+use crate::domain::key::KeyReference;
 use crate::domain::notification::MAX_PLAINTEXT_BYTES;
 use crate::domain::permission::Permission;
 use crate::domain::scope::ScopeError;
@@ -44,8 +44,8 @@ pub enum Problem {
     KeyLimitReached(u64),
     /// The account already has this number of channels, the maximum.
     ChannelLimitReached(u64),
-    /// The keys with these names have the channel in their scope.
-    ChannelInUse(Vec<KeyName>),
+    /// These keys have the channel in their scope.
+    ChannelInUse(Vec<KeyReference>),
     /// A send with the same idempotency key is in progress.
     IdempotencyInProgress {
         /// Seconds until it has certainly ended.
@@ -136,7 +136,7 @@ impl Problem {
             }
             Self::NotFound(thing) => format!("No such {thing}"),
             Self::ChannelExists => "A channel with this slug already exists".to_owned(),
-            Self::ChannelInUse(names) => in_use(names),
+            Self::ChannelInUse(keys) => in_use(keys),
             Self::KeyLimitReached(max) => format!("The account has {max} keys, the maximum; delete one first"),
             Self::ChannelLimitReached(max) => {
                 format!("The account has {max} channels, the maximum; delete one first")
@@ -173,6 +173,10 @@ impl Problem {
             #[serde(skip_serializing_if = "Option::is_none")]
             errors: Option<&'a [FieldError]>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            keys: Option<&'a [KeyReference]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            key_count: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             refused: Option<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             allowed: Option<String>,
@@ -182,6 +186,7 @@ impl Problem {
             Self::Scope(error @ ScopeError::OutOfScope { .. }) => Some(error),
             _ => None,
         };
+        let keys = if let Self::ChannelInUse(keys) = self { Some(keys) } else { None };
         let body = Body {
             r#type: format!("/v1/problems/{code}"),
             title,
@@ -190,6 +195,8 @@ impl Problem {
             detail: self.detail(),
             request_id,
             errors: if let Self::InvalidBody(errors) = self { Some(errors) } else { None },
+            keys: keys.map(|keys| &keys[..keys.len().min(MAX_KEYS)]),
+            key_count: keys.map(Vec::len),
             refused: out_of_scope.map(ScopeError::refused),
             allowed: out_of_scope.map(ScopeError::allowed),
         };
@@ -237,20 +244,23 @@ impl Problem {
     }
 }
 
-/// The maximum number of keys that one problem lists.
-const MAX_LISTED: usize = 10;
+/// The maximum number of keys in the fields of a problem.
+const MAX_KEYS: usize = 50;
 
-fn in_use(names: &[KeyName]) -> String {
-    if let [only] = names {
-        return format!("1 key uses this channel: {}; remove it from its scope first", only.as_str());
+/// The maximum number of keys that the sentence of a problem names.
+const MAX_NAMED: usize = 10;
+
+fn in_use(keys: &[KeyReference]) -> String {
+    if let [only] = keys {
+        return format!("1 key uses this channel: {}; remove it from its scope first", only.name.as_str());
     }
-    let first: Vec<&str> = names.iter().take(MAX_LISTED).map(KeyName::as_str).collect();
-    let more = match names.len().saturating_sub(MAX_LISTED) {
+    let first: Vec<&str> = keys.iter().take(MAX_NAMED).map(|key| key.name.as_str()).collect();
+    let more = match keys.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let first = first.join(", ");
-    format!("{} keys use this channel: {first}{more}; remove it from their scopes first", names.len())
+    format!("{} keys use this channel: {first}{more}; remove it from their scopes first", keys.len())
 }
 
 impl From<Vec<FieldError>> for Problem {

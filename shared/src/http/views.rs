@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::precondition;
 use crate::domain::account::Actor;
 use crate::domain::audience::Audience;
 use crate::domain::channel::{Channel, Slug};
@@ -29,6 +30,7 @@ pub struct KeyView<'a> {
     created_at: Timestamp,
     created_by: &'a Actor,
     updated_at: Timestamp,
+    etag: String,
     last_used_at: Option<Timestamp>,
     usage: UsageView,
     rotation: Option<RotationView<'a>>,
@@ -52,13 +54,23 @@ pub struct KeyWithSecret<'a> {
 #[derive(Serialize)]
 struct UsageView {
     total: u64,
-    days: Vec<DayOfUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days: Option<Vec<DayOfUsage>>,
 }
 
 #[derive(Serialize)]
 struct DayOfUsage {
     date: String,
     count: u64,
+}
+
+impl KeyView<'_> {
+    /// The same view with the total of its usage alone.
+    #[must_use]
+    pub fn without_days(mut self) -> Self {
+        self.usage.days = None;
+        self
+    }
 }
 
 /// The view of a key, whose usage ends with today.
@@ -79,8 +91,9 @@ pub fn key(key: &Key, now: Timestamp) -> KeyView<'_> {
         created_at: key.created_at,
         created_by: &key.created_by,
         updated_at: key.updated_at,
+        etag: precondition::tag(&key.revision),
         last_used_at: key.last_used_at,
-        usage: UsageView { total: key.usage.total, days },
+        usage: UsageView { total: key.usage.total, days: Some(days) },
         rotation: key.active_previous_secret(now).map(|previous| RotationView {
             old_hint: &previous.hint,
             old_valid_until: previous.valid_until,
@@ -114,6 +127,7 @@ pub struct ChannelView<'a> {
     slug: &'a Slug,
     created_at: Timestamp,
     created_by: &'a Actor,
+    keys: u64,
     subscriptions: u64,
 }
 
@@ -123,6 +137,7 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
         slug: &channel.slug,
         created_at: channel.created_at,
         created_by: &channel.created_by,
+        keys: channel.keys,
         subscriptions: channel.subscriptions,
     }
 }

@@ -170,7 +170,7 @@ fn to_item(account: &Account, channel: &Channel) -> Item {
         ("created_at".to_owned(), timestamp(channel.created_at)),
         ("created_by".to_owned(), actor(&channel.created_by)),
         ("subscriptions".to_owned(), number(channel.subscriptions)),
-        ("keys".to_owned(), number(0)),
+        ("keys".to_owned(), number(channel.keys)),
     ])
 }
 
@@ -184,6 +184,7 @@ fn from_item(item: &Item) -> Result<Channel, Error> {
         id: ChannelId::from_stored(reader.text("id")?),
         created_at: reader.timestamp("created_at")?,
         created_by: reader.actor("created_by")?,
+        keys: reader.number("keys")?,
         subscriptions: u64::try_from(subscriptions).unwrap_or(0),
     })
 }
