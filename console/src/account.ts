@@ -12,7 +12,7 @@ export const isAdmin = computed(() => me.value?.role === 'admin');
 export async function loadMe(): Promise<void> {
   meFailure.value = null;
   try {
-    me.value = (await request(() => client.GET('/me'))).data;
+    me.value = await request(() => client.GET('/me'));
   } catch (error) {
     meFailure.value = Failure.from(error);
   }

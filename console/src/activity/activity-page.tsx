@@ -17,8 +17,8 @@ const PAGE_SIZE = 50;
 export function ActivityPage() {
   const pages = usePages(async (cursor) => {
     const query = { limit: PAGE_SIZE, ...(cursor && { cursor }) };
-    const { data } = await request(() => client.GET('/history', { params: { query } }));
-    return { items: data.events, next: data.next_cursor };
+    const page = await request(() => client.GET('/history', { params: { query } }));
+    return { items: page.events, next: page.next_cursor };
   }, []);
 
   return (

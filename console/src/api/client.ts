@@ -26,24 +26,18 @@ interface Answer<T> {
   response: Response;
 }
 
-export interface Received<T> {
-  data: T;
-  /** The key's revision, for `If-Match`. */
-  etag: string;
-}
-
 /**
  * Sends a request. After a 401 the user signs in again and the request is repeated: the authorizer rejected it before
  * anything was done.
  */
-export async function request<T>(send: () => Promise<Answer<T>>): Promise<Received<T>> {
+export async function request<T>(send: () => Promise<Answer<T>>): Promise<T> {
   let answer = await attempt(send);
   if (answer.response.status === 401) {
     await signInAgain();
     answer = await attempt(send);
   }
   if (!answer.response.ok) throw Failure.fromResponse(answer.response, answer.error);
-  return { data: answer.data as T, etag: answer.response.headers.get('ETag') ?? '' };
+  return answer.data as T;
 }
 
 async function attempt<T>(send: () => Promise<Answer<T>>): Promise<Answer<T>> {
@@ -60,7 +54,7 @@ async function attempt<T>(send: () => Promise<Answer<T>>): Promise<Answer<T>> {
  * Sends a request that makes something. If there is no response, it is sent once more: with the same `Idempotency-Key`
  * the second one is answered 409 `already_created` if the first one arrived.
  */
-export async function requestOnce<T>(send: () => Promise<Answer<T>>): Promise<Received<T>> {
+export async function requestOnce<T>(send: () => Promise<Answer<T>>): Promise<T> {
   try {
     return await request(send);
   } catch (error) {

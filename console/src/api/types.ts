@@ -6,14 +6,13 @@ type Schemas = components['schemas'];
 
 export type Me = Schemas['Me'];
 export type Key = Schemas['Key'];
-export type ListedKey = Schemas['KeyPage']['keys'][number];
 export type KeyWithSecret = Schemas['KeyWithSecret'];
 export type NewKey = Schemas['NewKey'];
 export type KeyChanges = Schemas['KeyChanges'];
 export type Permission = Schemas['Permission'];
 export type Actor = Schemas['Actor'];
 export type Event = Schemas['Event'];
-export type AccountEvent = Schemas['AccountHistory']['events'][number];
+export type AccountEvent = Schemas['AccountEvent'];
 export type Explanation = Schemas['Explanation'];
 export type Channel = Schemas['Channel'];
 export type Push = Schemas['Push'];

@@ -14,9 +14,9 @@ export async function loadChannels(): Promise<Channel[]> {
   let cursor: string | undefined;
   do {
     const query = { limit: PAGE_SIZE, ...(cursor && { cursor }) };
-    const { data } = await request(() => client.GET('/channels', { params: { query } }));
-    loaded.push(...data.channels);
-    cursor = data.next_cursor ?? undefined;
+    const page = await request(() => client.GET('/channels', { params: { query } }));
+    loaded.push(...page.channels);
+    cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
   channels.value = loaded;
   return loaded;

@@ -5,9 +5,9 @@ import { postChange } from '../changes.ts';
 import { channels } from './channel-list.ts';
 
 export async function createChannel(slug: string): Promise<void> {
-  const { data } = await request(() => client.POST('/channels', { body: { slug } }));
+  const channel = await request(() => client.POST('/channels', { body: { slug } }));
   const before = channels.value ?? [];
-  channels.value = [...before, data].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+  channels.value = [...before, channel].sort((a, b) => (a.slug < b.slug ? -1 : 1));
   postChange('channels');
 }
 

@@ -14,11 +14,10 @@ import { usedThisWeek } from './status.ts';
 
 interface Props {
   of: Key;
-  etag: string;
   onChanged?: () => void;
 }
 
-export function ActiveSwitch({ of: key, etag, onChanged }: Props) {
+export function ActiveSwitch({ of: key, onChanged }: Props) {
   const [asking, setAsking] = useState(false);
   const [notice, setNotice] = useState('');
   const { busy, failure, run } = useAction();
@@ -28,7 +27,7 @@ export function ActiveSwitch({ of: key, etag, onChanged }: Props) {
     setAsking(false);
     setNotice('');
     const failed = await run(async () => {
-      await changeKey(key.id, etag, { status: active ? 'inactive' : 'active' });
+      await changeKey(key, { status: active ? 'inactive' : 'active' });
       announce(texts.keys.switched(key.name, !active));
       onChanged?.();
     });
@@ -39,8 +38,7 @@ export function ActiveSwitch({ of: key, etag, onChanged }: Props) {
   /** Somebody else changed the key: shows what it is now instead of deciding for them. */
   async function refresh() {
     await run(async () => {
-      const fresh = await getKey(key.id);
-      putKey(fresh.key, fresh.etag);
+      putKey(await getKey(key.id));
       setNotice(texts.keys.changed);
       onChanged?.();
     });

@@ -2,6 +2,8 @@
 
 import { signal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
+import type { KeyWithSecret, NewKey } from '../api/types.ts';
+import { Failure } from '../api/failure.ts';
 import { texts } from '../texts.ts';
 import { Dialog, DialogButtons } from '../ui/dialog.tsx';
 import { FailureNote } from '../ui/failure-note.tsx';
@@ -33,15 +35,33 @@ function CreateDialog({ initial, onClose }: { initial: Draft; onClose: () => voi
   // One for the whole dialog: whatever is lost on the way, it creates one key at most.
   const [idempotencyKey] = useState(() => crypto.randomUUID());
 
+  // The body of the last attempt. Unless something else is typed, the next attempt repeats it byte for byte.
+  const attempt = useRef<{ draft: Draft; body: NewKey } | null>(null);
+
   async function submit(event: Event) {
     event.preventDefault();
+    const before = attempt.current;
+    const body = before?.draft === draft ? before.body : toNewKey(draft);
+    attempt.current = { draft, body };
     const failed = await run(async () => {
-      const created = await createKey(toNewKey(draft), idempotencyKey);
+      const created = await createBody(body, before?.body);
       onClose();
       reveal('created', created);
     });
+    // The server does not remember a request that failed; one without a response it may.
+    if (failed && failed.code !== 'network') attempt.current = before;
     if (failed?.code === 'already_created' && failed.keyId) setLostKey(failed.keyId);
     else if (failed) focusFirstError(form.current);
+  }
+
+  /** Creates the key. If an earlier body was carried out after all, repeating it says which key it made. */
+  async function createBody(body: NewKey, earlier: NewKey | undefined): Promise<KeyWithSecret> {
+    try {
+      return await createKey(body, idempotencyKey);
+    } catch (error) {
+      if (Failure.from(error).code !== 'idempotency_mismatch' || !earlier) throw error;
+      return createKey(earlier, idempotencyKey);
+    }
   }
 
   if (lostKey) return <LostSecret keyId={lostKey} of="created" onClose={onClose} />;

@@ -1,6 +1,7 @@
 // Edits a key. If somebody else changed it in between, both versions are shown and nothing typed is lost.
 
 import { useRef, useState } from 'preact/hooks';
+import type { Key } from '../api/types.ts';
 import { texts } from '../texts.ts';
 import { announce } from '../ui/announce.ts';
 import { Dialog, DialogButtons } from '../ui/dialog.tsx';
@@ -10,37 +11,37 @@ import { useAction } from '../ui/use-action.ts';
 import { Conflict } from './conflict.tsx';
 import { EDIT_EXPIRIES, draftOf, toChanges } from './draft.ts';
 import { KeyFields, isAtFields } from './key-fields.tsx';
-import { type KeyVersion, changeKey, getKey } from './requests.ts';
+import { changeKey, getKey } from './requests.ts';
 import { describeDraft } from './sentence.ts';
 
 interface Props {
-  opened: KeyVersion;
+  opened: Key;
   onClose: () => void;
   onSaved: () => void;
 }
 
 export function EditDialog({ opened, onClose, onSaved }: Props) {
-  const [initial, setInitial] = useState(() => draftOf(opened.key));
+  const [initial, setInitial] = useState(() => draftOf(opened));
   const [draft, setDraft] = useState(initial);
   const [base, setBase] = useState(opened);
-  const [theirs, setTheirs] = useState<KeyVersion | null>(null);
+  const [theirs, setTheirs] = useState<Key | null>(null);
   const { busy, failure, run, clear } = useAction();
   const form = useRef<HTMLFormElement>(null);
 
-  async function save(version: KeyVersion) {
+  async function save(version: Key) {
     const failed = await run(async () => {
-      const changes = toChanges(draft, version.key);
-      if (Object.keys(changes).length > 0) await changeKey(version.key.id, version.etag, changes);
+      const changes = toChanges(draft, version);
+      if (Object.keys(changes).length > 0) await changeKey(version, changes);
       announce(Object.keys(changes).length > 0 ? texts.edit.saved : texts.edit.nothing);
       onClose();
       onSaved();
     });
-    if (failed?.status === 412) await run(async () => setTheirs(await getKey(version.key.id)));
+    if (failed?.status === 412) await run(async () => setTheirs(await getKey(version.id)));
     else if (failed) focusFirstError(form.current);
   }
 
-  function useTheirs(version: KeyVersion) {
-    const current = draftOf(version.key);
+  function takeTheirs(version: Key) {
+    const current = draftOf(version);
     setBase(version);
     setInitial(current);
     setDraft(current);
@@ -49,18 +50,18 @@ export function EditDialog({ opened, onClose, onSaved }: Props) {
   }
 
   return (
-    <Dialog wide title={texts.edit.title(base.key.name)} onClose={onClose} dirty={draft !== initial}>
+    <Dialog wide title={texts.edit.title(base.name)} onClose={onClose} dirty={draft !== initial}>
       {theirs && (
         <Conflict
-          before={base.key}
-          theirs={theirs.key}
+          before={base}
+          theirs={theirs}
           mine={draft}
           onSave={() => {
             setBase(theirs);
             setTheirs(null);
             void save(theirs);
           }}
-          onReset={() => useTheirs(theirs)}
+          onReset={() => takeTheirs(theirs)}
         />
       )}
       <form
@@ -72,7 +73,7 @@ export function EditDialog({ opened, onClose, onSaved }: Props) {
         }}
       >
         <KeyFields draft={draft} expiries={EDIT_EXPIRIES} failure={failure} onChange={setDraft} />
-        <p class="sentence">{describeDraft(draft, base.key.expires_at)}</p>
+        <p class="sentence">{describeDraft(draft, base.expires_at)}</p>
         {isAtFields(failure) ? (
           <p class="field-error" role="alert">
             {texts.form.bodyErrors}

@@ -12,15 +12,11 @@ import { useLoaded } from '../ui/use-loaded.ts';
 
 const EVERYTHING = '';
 
-export async function explain(id: string, channel: string): Promise<Explanation> {
-  const body = { title: texts.snippets.sample, dry_run: false, ...(channel && { target: { channels: [channel] } }) };
-  // The defaults of the other fields apply.
-  const sent = body as unknown as Parameters<typeof post>[1];
-  return (await request(() => post(id, sent))).data;
+/** What a send to the channel, or to everything that the key reaches, would do. */
+export function explain(id: string, channel: string): Promise<Explanation> {
+  const body = { title: texts.snippets.sample, ...(channel && { target: { channels: [channel] } }) };
+  return request(() => client.POST('/keys/{id}/explain', { params: { path: { id } }, body }));
 }
-
-const post = (id: string, body: NonNullable<Parameters<typeof client.POST<'/keys/{id}/explain', never>>[1]>['body']) =>
-  client.POST('/keys/{id}/explain', { params: { path: { id } }, body });
 
 export function Explain({ of: key }: { of: Key }) {
   const [channel, setChannel] = useState(EVERYTHING);

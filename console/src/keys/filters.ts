@@ -1,7 +1,7 @@
 // Search, filters and sort order of the keys. They are in the address: a copied link shows the same list.
 
 import { actorName } from '../ui/actor.tsx';
-import type { ListedKey, Permission } from '../api/types.ts';
+import type { Key, Permission } from '../api/types.ts';
 import { DAY } from '../format.ts';
 import { href } from '../router.ts';
 import { type KeyStatus, STATUSES, statusOf } from './status.ts';
@@ -60,7 +60,7 @@ export function isFiltered({ search, status, permission, scope, channel, unused 
 }
 
 /** The keys that match, in their order. */
-export function applyFilters(keys: ListedKey[], filters: Filters, now: number): ListedKey[] {
+export function applyFilters(keys: Key[], filters: Filters, now: number): Key[] {
   const search = filters.search.trim().toLocaleLowerCase();
   const found = keys.filter(
     (key) =>
@@ -74,13 +74,13 @@ export function applyFilters(keys: ListedKey[], filters: Filters, now: number): 
   return found.sort(comparison(filters.sort, now));
 }
 
-function matches(key: ListedKey, search: string): boolean {
+function matches(key: Key, search: string): boolean {
   return [key.name, key.hint, key.id, actorName(key.created_by), ...key.channels].some((text) =>
     text.toLocaleLowerCase().includes(search),
   );
 }
 
-type Comparison = (a: ListedKey, b: ListedKey) => number;
+type Comparison = (a: Key, b: Key) => number;
 
 const names = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 

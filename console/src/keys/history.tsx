@@ -14,8 +14,8 @@ import { FIELDS, fieldText } from './field-values.ts';
 export function KeyHistory({ id, version }: { id: string; version: string }) {
   const pages = usePages(async (cursor) => {
     const params = { path: { id }, query: { limit: 20, ...(cursor && { cursor }) } };
-    const { data } = await request(() => client.GET('/keys/{id}/history', { params }));
-    return { items: data.events, next: data.next_cursor };
+    const page = await request(() => client.GET('/keys/{id}/history', { params }));
+    return { items: page.events, next: page.next_cursor };
   }, [id, version]);
 
   return (
@@ -40,7 +40,7 @@ export function KeyHistory({ id, version }: { id: string; version: string }) {
   );
 }
 
-export function Changes({ of: event }: { of: Event }) {
+export function Changes({ of: event }: { of: Pick<Event, 'action' | 'changes'> }) {
   const fields = FIELDS.filter((field) => event.changes[field]);
   if (fields.length === 0) return null;
   return (

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { client, request } from '../api/client.ts';
 import { Failure } from '../api/failure.ts';
-import type { Key, ListedKey } from '../api/types.ts';
+import type { Key } from '../api/types.ts';
 import { postChange } from '../changes.ts';
 
 const PAGE_SIZE = 100;
@@ -19,7 +19,7 @@ export type Progress =
   | { state: 'failed'; failure: Failure };
 
 /** `null` until the first page is there. */
-export const keys = signal<ListedKey[] | null>(null);
+export const keys = signal<Key[] | null>(null);
 export const progress = signal<Progress>({ state: 'loading' });
 
 let generation = 0;
@@ -54,7 +54,7 @@ async function loadPage(cursor: string | undefined, days: boolean) {
   for (let attempt = 1; ; attempt++) {
     try {
       const query = { limit: PAGE_SIZE, ...(cursor && { cursor }), ...(!days && { usage: 'total' as const }) };
-      return (await request(() => client.GET('/keys', { params: { query } }))).data;
+      return await request(() => client.GET('/keys', { params: { query } }));
     } catch (error) {
       const { status, retryAfter } = Failure.from(error);
       const busy = status === 429 || status === 503;
@@ -67,12 +67,11 @@ async function loadPage(cursor: string | undefined, days: boolean) {
   }
 }
 
-export function putKey(key: Key, etag: string): void {
-  const listed = { ...key, etag };
+export function putKey(key: Key): void {
   const before = keys.value;
   if (before) {
     const known = before.some((it) => it.id === key.id);
-    keys.value = known ? before.map((it) => (it.id === key.id ? listed : it)) : [listed, ...before];
+    keys.value = known ? before.map((it) => (it.id === key.id ? key : it)) : [key, ...before];
   }
   postChange('keys');
 }

@@ -26,7 +26,7 @@ import { EditDialog } from './edit-dialog.tsx';
 import { Explain } from './explain.tsx';
 import { limitsText } from './field-values.ts';
 import { KeyHistory } from './history.tsx';
-import { type KeyVersion, getKey } from './requests.ts';
+import { getKey } from './requests.ts';
 import { RotateDialog } from './rotate-dialog.tsx';
 import { Permissions, ScopeText } from './scope.tsx';
 import { SendSnippets, WebPageSnippet } from './snippets.tsx';
@@ -37,7 +37,7 @@ import { UsageChart } from './usage.tsx';
 const back = { href: href('keys'), label: texts.key.back };
 
 export function KeyPage({ id }: { id: string }) {
-  const { value: version, failure, reload } = useLoaded(() => getKey(id), [id]);
+  const { value: key, failure, reload } = useLoaded(() => getKey(id), [id]);
 
   useEffect(() => onChange('keys', reload), [reload]);
   useEffect(() => {
@@ -48,7 +48,7 @@ export function KeyPage({ id }: { id: string }) {
   }, [reload]);
 
   if (failure?.status === 404) return <NoSuchKey id={id} />;
-  if (!version) {
+  if (!key) {
     return (
       <Page title={texts.keys.title} back={back}>
         {failure ? <FailureNote failure={failure} onRetry={reload} /> : <Skeleton lines={8} />}
@@ -58,7 +58,7 @@ export function KeyPage({ id }: { id: string }) {
   return (
     <>
       <FailureNote failure={failure} onRetry={reload} />
-      <KeyDetails version={version} onChanged={reload} />
+      <KeyDetails of={key} onChanged={reload} />
     </>
   );
 }
@@ -67,8 +67,8 @@ export function KeyPage({ id }: { id: string }) {
 function NoSuchKey({ id }: { id: string }) {
   const { value: deletion } = useLoaded(async () => {
     const params = { path: { id }, query: { limit: 1 } };
-    const { data } = await request(() => client.GET('/keys/{id}/history', { params }));
-    return data.events.find((event) => event.action === 'deleted') ?? null;
+    const page = await request(() => client.GET('/keys/{id}/history', { params }));
+    return page.events.find((event) => event.action === 'deleted') ?? null;
   }, [id]);
   return (
     <Page title={texts.key.notFoundTitle} back={back}>
@@ -82,8 +82,7 @@ function NoSuchKey({ id }: { id: string }) {
 
 type OpenDialog = 'edit' | 'rotate' | 'delete' | 'try' | null;
 
-function KeyDetails({ version, onChanged }: { version: KeyVersion; onChanged: () => void }) {
-  const { key, etag } = version;
+function KeyDetails({ of: key, onChanged }: { of: Key; onChanged: () => void }) {
   const [dialog, setDialog] = useState<OpenDialog>(null);
   const close = () => setDialog(null);
 
@@ -92,7 +91,7 @@ function KeyDetails({ version, onChanged }: { version: KeyVersion; onChanged: ()
       title={key.name}
       back={back}
       badge={<StatusBadge of={key} />}
-      actions={isAdmin.value && <Actions version={version} onOpen={setDialog} onChanged={onChanged} />}
+      actions={isAdmin.value && <Actions of={key} onOpen={setDialog} onChanged={onChanged} />}
     >
       <RotationBanner of={key} />
       <div class="columns">
@@ -115,11 +114,11 @@ function KeyDetails({ version, onChanged }: { version: KeyVersion; onChanged: ()
             <Overview of={key} />
           </Section>
           <Section title={texts.key.history}>
-            <KeyHistory id={key.id} version={etag} />
+            <KeyHistory id={key.id} version={key.etag} />
           </Section>
         </div>
       </div>
-      {dialog === 'edit' && <EditDialog opened={version} onClose={close} onSaved={onChanged} />}
+      {dialog === 'edit' && <EditDialog opened={key} onClose={close} onSaved={onChanged} />}
       {dialog === 'rotate' && <RotateDialog of={key} onClose={close} onRotated={onChanged} />}
       {dialog === 'delete' && <DeleteDialog of={key} onClose={close} onDeleted={() => go(href('keys'))} />}
       {dialog === 'try' && <TryItDialog of={key} onClose={close} />}
@@ -128,15 +127,15 @@ function KeyDetails({ version, onChanged }: { version: KeyVersion; onChanged: ()
 }
 
 interface ActionsProps {
-  version: KeyVersion;
+  of: Key;
   onOpen: (dialog: OpenDialog) => void;
   onChanged: () => void;
 }
 
-function Actions({ version: { key, etag }, onOpen, onChanged }: ActionsProps) {
+function Actions({ of: key, onOpen, onChanged }: ActionsProps) {
   return (
     <>
-      <ActiveSwitch of={key} etag={etag} onChanged={onChanged} />
+      <ActiveSwitch of={key} onChanged={onChanged} />
       <button type="button" class="button" onClick={() => onOpen('try')}>
         <Icon name="bell" />
         {texts.key.tryIt}

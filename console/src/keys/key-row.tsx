@@ -1,6 +1,6 @@
 // One key in the table.
 
-import type { ListedKey } from '../api/types.ts';
+import type { Key } from '../api/types.ts';
 import { isAdmin } from '../account.ts';
 import { keyHref } from '../router.ts';
 import { texts } from '../texts.ts';
@@ -12,7 +12,7 @@ import { Permissions, ScopeText } from './scope.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { SparkLine } from './usage.tsx';
 
-export function KeyRow({ of: key }: { of: ListedKey }) {
+export function KeyRow({ of: key }: { of: Key }) {
   const labels = texts.keys.columns;
   return (
     <tr role="row">
@@ -33,7 +33,7 @@ export function KeyRow({ of: key }: { of: ListedKey }) {
       </Cell>
       <Cell label={labels.status}>
         <div class="status-cell">
-          {isAdmin.value && <ActiveSwitch of={key} etag={key.etag} />}
+          {isAdmin.value && <ActiveSwitch of={key} />}
           <StatusBadge of={key} />
         </div>
       </Cell>

@@ -3,7 +3,7 @@
 import { useComputed } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { isAdmin } from '../account.ts';
-import type { ListedKey } from '../api/types.ts';
+import type { Key } from '../api/types.ts';
 import { onChange } from '../changes.ts';
 import { now } from '../clock.ts';
 import { go, replaceRoute, route } from '../router.ts';
@@ -85,7 +85,7 @@ function ListStatus({ found, total, filters }: { found: number; total: number; f
 }
 
 interface TableProps {
-  found: ListedKey[];
+  found: Key[];
   filters: Filters;
   onChange: (filters: Filters) => void;
 }

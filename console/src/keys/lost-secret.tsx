@@ -22,9 +22,9 @@ export function LostSecret({ keyId, of, onClose }: Props) {
   const { busy, failure, run } = useAction();
   const [idempotencyKey] = useState(() => crypto.randomUUID());
   const { value: found } = useLoaded(async () => {
-    const version = await getKey(keyId);
-    putKey(version.key, version.etag);
-    return version;
+    const key = await getKey(keyId);
+    putKey(key);
+    return key;
   }, [keyId]);
 
   const rotate = () =>
@@ -46,9 +46,9 @@ export function LostSecret({ keyId, of, onClose }: Props) {
       {found && (
         <p>
           <strong>
-            <bdi>{found.key.name}</bdi>
+            <bdi>{found.name}</bdi>
           </strong>{' '}
-          <code>{texts.keys.hint(found.key.hint)}</code>
+          <code>{texts.keys.hint(found.hint)}</code>
         </p>
       )}
       <p>{words.lost}</p>

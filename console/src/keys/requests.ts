@@ -4,37 +4,32 @@ import { client, request, requestOnce } from '../api/client.ts';
 import type { Key, KeyChanges, KeyWithSecret, NewKey } from '../api/types.ts';
 import { putKey, removeKey } from './key-list.ts';
 
-export interface KeyVersion {
-  key: Key;
-  etag: string;
-}
-
-export async function getKey(id: string): Promise<KeyVersion> {
-  const { data, etag } = await request(() => client.GET('/keys/{id}', { params: { path: { id } } }));
-  return { key: data, etag };
+export function getKey(id: string): Promise<Key> {
+  return request(() => client.GET('/keys/{id}', { params: { path: { id } } }));
 }
 
 /** Creates a key. The same `Idempotency-Key` never creates a second one. */
 export async function createKey(body: NewKey, idempotencyKey: string): Promise<KeyWithSecret> {
-  const header = { 'Idempotency-Key': idempotencyKey };
-  const { data, etag } = await requestOnce(() => client.POST('/keys', { params: { header }, body }));
-  putKey(data.key, etag);
-  return data;
+  const params = { header: { 'Idempotency-Key': idempotencyKey } };
+  const created = await requestOnce(() => client.POST('/keys', { params, body }));
+  putKey(created.key);
+  return created;
 }
 
-export async function changeKey(id: string, etag: string, body: KeyChanges): Promise<KeyVersion> {
+/** Changes the version of the key that was read, and no other. */
+export async function changeKey({ id, etag }: Key, body: KeyChanges): Promise<Key> {
   const params = { path: { id }, header: { 'If-Match': etag } };
-  const answer = await request(() => client.PATCH('/keys/{id}', { params, body }));
-  putKey(answer.data, answer.etag);
-  return { key: answer.data, etag: answer.etag };
+  const changed = await request(() => client.PATCH('/keys/{id}', { params, body }));
+  putKey(changed);
+  return changed;
 }
 
 export async function rotateKey(id: string, overlapSeconds: number, idempotencyKey: string): Promise<KeyWithSecret> {
   const params = { path: { id }, header: { 'Idempotency-Key': idempotencyKey } };
   const body = { overlap_seconds: overlapSeconds };
-  const { data, etag } = await requestOnce(() => client.POST('/keys/{id}/rotate', { params, body }));
-  putKey(data.key, etag);
-  return data;
+  const rotated = await requestOnce(() => client.POST('/keys/{id}/rotate', { params, body }));
+  putKey(rotated.key);
+  return rotated;
 }
 
 export async function deleteKey(id: string): Promise<void> {

@@ -28,8 +28,8 @@ export function PushTable({ keyId, filter }: Props) {
   const sender = keyId ?? filter;
   const pages = usePages(async (cursor) => {
     const query = { limit: short ? FEW : PAGE_SIZE, ...(cursor && { cursor }), ...(sender && { key_id: sender }) };
-    const { data } = await request(() => client.GET('/pushes', { params: { query } }));
-    return { items: data.pushes, next: data.next_cursor };
+    const page = await request(() => client.GET('/pushes', { params: { query } }));
+    return { items: page.pushes, next: page.next_cursor };
   }, [sender]);
 
   const labels = texts.pushes.columns;

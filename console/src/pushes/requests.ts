@@ -3,6 +3,6 @@
 import { client, request } from '../api/client.ts';
 import type { Push } from '../api/types.ts';
 
-export async function getPush(id: string): Promise<Push> {
-  return (await request(() => client.GET('/pushes/{id}', { params: { path: { id } } }))).data;
+export function getPush(id: string): Promise<Push> {
+  return request(() => client.GET('/pushes/{id}', { params: { path: { id } } }));
 }
