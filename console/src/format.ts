@@ -28,9 +28,9 @@ export function formatRelative(timestamp: string, now: number): string {
   if (size < MINUTE) return difference > 0 ? texts.time.soon : texts.time.justNow;
   if (size < HOUR) return relative.format(Math.trunc(difference / MINUTE), 'minute');
   if (size < DAY) return relative.format(Math.trunc(difference / HOUR), 'hour');
-  if (size < 30 * DAY) return relative.format(Math.trunc(difference / DAY), 'day');
-  if (size < 365 * DAY) return relative.format(Math.trunc(difference / (30 * DAY)), 'month');
-  return relative.format(Math.trunc(difference / (365 * DAY)), 'year');
+  if (size < 100 * DAY) return relative.format(Math.round(difference / DAY), 'day');
+  if (size < 365 * DAY) return relative.format(Math.round(difference / (30 * DAY)), 'month');
+  return relative.format(Math.round(difference / (365 * DAY)), 'year');
 }
 
 /** A span in words: "5 h", "2 days". */

@@ -13,9 +13,11 @@ import { startSession } from './auth/session.ts';
 import { watchForNewVersion } from './new-version.ts';
 import { listenForRoutes } from './router.ts';
 import { listenForShortcuts } from './shortcuts.ts';
+import { listenForEscape } from './ui/time.tsx';
 
 listenForRoutes();
 listenForShortcuts();
+listenForEscape();
 watchForNewVersion();
 void startSession();
 

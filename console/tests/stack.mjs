@@ -12,6 +12,21 @@ const RECORD_VIOLATIONS = () => {
   });
 };
 
+/** The browser's clock is wrong by this many hours. */
+const SHIFT_CLOCK = (hours) => {
+  const shift = hours * 3_600_000;
+  const { now } = Date;
+  window.Date = class extends Date {
+    constructor(...parts) {
+      super(...(parts.length > 0 ? parts : [now() + shift]));
+    }
+
+    static now() {
+      return now() + shift;
+    }
+  };
+};
+
 export class Stack {
   constructor(base) {
     this.base = base.replace(/\/$/, '');
@@ -65,9 +80,10 @@ export function launch() {
 }
 
 /** A new browser context with a page, which records its violations, requests and console lines. */
-export async function newPage(browser, { width = 1280, height = 900, theme = 'light', ...options } = {}) {
+export async function newPage(browser, { width = 1280, height = 900, theme = 'light', clockHours, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, ...options });
   await context.addInitScript(RECORD_VIOLATIONS);
+  if (clockHours) await context.addInitScript(SHIFT_CLOCK, clockHours);
   const page = await context.newPage();
   page.lines = [];
   page.requests = [];

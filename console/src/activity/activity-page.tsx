@@ -43,7 +43,8 @@ export function ActivityPage() {
                 </a>{' '}
                 <Time at={event.at} />
               </p>
-              <Changes of={event} />
+              {/* What a key was at its creation and at its end is on its page. */}
+              {(event.action === 'changed' || event.action === 'rotated') && <Changes of={event} />}
             </li>
           ))}
         </ol>

@@ -8,7 +8,7 @@ import { More } from '../ui/more.tsx';
 import { Skeleton } from '../ui/skeleton.tsx';
 import { Time } from '../ui/time.tsx';
 import { usePages } from '../ui/use-pages.ts';
-import { FIELDS, fieldText } from './field-values.ts';
+import { FIELDS, type Field, fieldText } from './field-values.ts';
 
 /** `version` changes when the key does: then there is a new event. */
 export function KeyHistory({ id, version }: { id: string; version: string }) {
@@ -40,8 +40,14 @@ export function KeyHistory({ id, version }: { id: string; version: string }) {
   );
 }
 
+/** A creation and a deletion name every field, also the empty ones. */
+function isNothing(change: Event['changes'][Field]): boolean {
+  const isEmpty = (value: unknown) => value === null || (Array.isArray(value) && value.length === 0);
+  return !change || (isEmpty(change.from) && isEmpty(change.to));
+}
+
 export function Changes({ of: event }: { of: Pick<Event, 'action' | 'changes'> }) {
-  const fields = FIELDS.filter((field) => event.changes[field]);
+  const fields = FIELDS.filter((field) => !isNothing(event.changes[field]));
   if (fields.length === 0) return null;
   return (
     <dl class="changes">

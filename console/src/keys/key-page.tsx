@@ -175,7 +175,7 @@ function Overview({ of: key }: { of: Key }) {
   return (
     <Facts>
       <Fact term={texts.keys.columns.permissions}>
-        <Permissions of={key.permissions} />
+        <Permissions of={key.permissions} names />
       </Fact>
       <Fact term={texts.keys.columns.scope}>
         <ScopeText of={key} all />

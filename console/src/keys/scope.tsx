@@ -24,13 +24,13 @@ export function ScopeText({ of: key, all = false }: { of: Pick<Key, 'scope' | 'c
   );
 }
 
-export function Permissions({ of: permissions }: { of: Permission[] }) {
+export function Permissions({ of: permissions, names = false }: { of: Permission[]; names?: boolean }) {
   return (
     <ul class="plain-list permissions">
       {permissions.map((permission) => (
         <li key={permission}>
           {texts.permissions[permission].name}
-          <code class="permission-name">{permission}</code>
+          {names && <code class="permission-name">{permission}</code>}
         </li>
       ))}
     </ul>

@@ -29,7 +29,7 @@ export function TextField({ label, value, onInput, hint, error, input }: FieldPr
         onInput={(event) => onInput(event.currentTarget.value)}
       />
       {hint && <Hint id={`${id}-hint`}>{hint}</Hint>}
-      {error && <FieldErrorText id={`${id}-error`}>{error}</FieldErrorText>}
+      {error && <FieldErrorText id={`${id}-error`} subject={label}>{error}</FieldErrorText>}
     </div>
   );
 }
@@ -50,7 +50,7 @@ export function FieldGroup({ legend, error, hint, children }: GroupProps) {
       <legend>{legend}</legend>
       {children}
       {hint && <Hint id={`${id}-hint`}>{hint}</Hint>}
-      {error && <FieldErrorText id={`${id}-error`}>{error}</FieldErrorText>}
+      {error && <FieldErrorText id={`${id}-error`} subject={legend}>{error}</FieldErrorText>}
     </fieldset>
   );
 }
@@ -118,7 +118,7 @@ export function Select<T extends string>({ label, value, options, onChange, comp
           </option>
         ))}
       </select>
-      {error && <FieldErrorText id={`${id}-error`}>{error}</FieldErrorText>}
+      {error && <FieldErrorText id={`${id}-error`} subject={label}>{error}</FieldErrorText>}
     </div>
   );
 }
@@ -131,10 +131,11 @@ function Hint({ id, children }: { id: string; children: ComponentChildren }) {
   );
 }
 
-function FieldErrorText({ id, children }: { id: string; children: ComponentChildren }) {
+/** The server's sentence, which has no subject. */
+function FieldErrorText({ id, subject, children }: { id: string; subject: string; children: ComponentChildren }) {
   return (
     <div class="field-error" id={id}>
-      {children}
+      {subject}: {children}
     </div>
   );
 }

@@ -12,6 +12,15 @@ interface Props {
   plain?: boolean;
 }
 
+/** Escape hides what is shown on hover, until the pointer or the focus moves on (WCAG 1.4.13). */
+export function listenForEscape(): void {
+  const { dataset } = document.documentElement;
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') dataset.tips = 'off';
+  });
+  for (const type of ['focusin', 'pointerover']) addEventListener(type, () => delete dataset.tips);
+}
+
 export function Time({ at, date = false, plain = false }: Props) {
   if (at === null) return <span class="muted">{texts.time.never}</span>;
   return (

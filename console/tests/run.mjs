@@ -1,0 +1,37 @@
+// The acceptance tests of the console, in a real browser against a stack that runs on this machine:
+//
+//   node console/tests/run.mjs http://127.0.0.1:3000 [number …]
+//
+// Each check is printed with its result. The exit code is 1 if one failed.
+
+import { checks } from './check.mjs';
+import { Stack, launch } from './stack.mjs';
+import './create.mjs';
+import './list.mjs';
+import './change.mjs';
+import './session.mjs';
+import './everybody.mjs';
+
+const [base = 'http://127.0.0.1:3000', ...numbers] = process.argv.slice(2);
+const stack = new Stack(base);
+const browser = await launch();
+
+let failures = 0;
+let run = 0;
+for (const { number, title, test } of checks.sort((a, b) => a.number - b.number)) {
+  if (numbers.length > 0 && !numbers.includes(String(number))) continue;
+  run += 1;
+  const started = Date.now();
+  const figures = [];
+  try {
+    await test({ stack, browser, report: (figure) => figures.push(figure) });
+    console.log(`ok   ${String(number).padStart(2)}  ${title} (${[...figures, `${Date.now() - started} ms`].join(', ')})`);
+  } catch (error) {
+    failures += 1;
+    console.log(`FAIL ${String(number).padStart(2)}  ${title}\n${String(error.stack).replace(/^/gm, '       ')}`);
+  }
+  for (const context of browser.contexts()) await context.close();
+}
+await browser.close();
+console.log(`${run - failures} of ${run} checks passed`);
+process.exitCode = failures > 0 ? 1 : 0;
