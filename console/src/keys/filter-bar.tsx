@@ -10,12 +10,12 @@ const TYPING_MS = 150;
 
 interface Props {
   filters: Filters;
-  onChange: (filters: Filters) => void;
+  onChange: (changes: Partial<Filters>) => void;
 }
 
 export function FilterBar({ filters, onChange }: Props) {
   const words = texts.keys.filters;
-  const change = (changes: Partial<Filters>) => onChange({ ...filters, ...changes, page: 1 });
+  const change = (changes: Partial<Filters>) => onChange({ ...changes, page: 1 });
   return (
     <div class="filters" role="search" aria-label={words.label}>
       <SearchField search={filters.search} onSearch={(search) => change({ search })} />

@@ -26,7 +26,8 @@ const ROWS = 50;
 
 export function KeysPage() {
   const filters = readFilters(route.value.query);
-  const apply = (changed: Filters) => replaceRoute(filtersHref(changed));
+  // What the address says by then: the search field changes it a little later than it was typed.
+  const apply = (changes: Partial<Filters>) => replaceRoute(filtersHref({ ...readFilters(route.value.query), ...changes }));
   // Filtered again only after a change of the keys, the address or the time.
   const found = useComputed(() => applyFilters(keys.value ?? [], readFilters(route.value.query), now.value));
 
@@ -87,7 +88,7 @@ function ListStatus({ found, total, filters }: { found: number; total: number; f
 interface TableProps {
   found: Key[];
   filters: Filters;
-  onChange: (filters: Filters) => void;
+  onChange: (changes: Partial<Filters>) => void;
 }
 
 function KeysTable({ found, filters, onChange }: TableProps) {
@@ -103,7 +104,7 @@ function KeysTable({ found, filters, onChange }: TableProps) {
     const other = first === field ? (`-${field}` as const) : field;
     const sort = filters.sort === first ? other : first;
     return (
-      <SortedHead number={number} order={order} onSort={() => onChange({ ...filters, sort, page: 1 })}>
+      <SortedHead number={number} order={order} onSort={() => onChange({ sort, page: 1 })}>
         {label}
       </SortedHead>
     );
@@ -133,10 +134,10 @@ function KeysTable({ found, filters, onChange }: TableProps) {
       {pages > 1 && (
         <nav class="pager" aria-label={texts.common.pages}>
           <span>{texts.keys.range((page - 1) * ROWS + 1, Math.min(page * ROWS, found.length), found.length)}</span>
-          <button type="button" class="button small" disabled={page === 1} onClick={() => onChange({ ...filters, page: page - 1 })}>
+          <button type="button" class="button small" disabled={page === 1} onClick={() => onChange({ page: page - 1 })}>
             {texts.common.previousPage}
           </button>
-          <button type="button" class="button small" disabled={page === pages} onClick={() => onChange({ ...filters, page: page + 1 })}>
+          <button type="button" class="button small" disabled={page === pages} onClick={() => onChange({ page: page + 1 })}>
             {texts.common.nextPage}
           </button>
         </nav>
