@@ -11,6 +11,7 @@ import './list.mjs';
 import './change.mjs';
 import './session.mjs';
 import './everybody.mjs';
+import './try-it.mjs';
 
 const [base = 'http://127.0.0.1:3000', ...numbers] = process.argv.slice(2);
 const stack = new Stack(base);
