@@ -140,7 +140,9 @@ export const texts = {
       createdBy: 'Created by',
       lastUsed: 'Last used',
       usage: 'Usage',
+      actions: 'Actions',
     },
+    deleteName: (name: string) => `Delete ${name}`,
     sortLabel: 'Sort by',
     sorts: {
       '-created': 'Newest first',

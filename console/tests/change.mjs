@@ -90,6 +90,15 @@ check(21, 'Deleting a key in use needs its name; an unused one a confirmation', 
   await confirm.click();
   await page.waitForURL(/#\/keys$/);
   assert.equal((await stack.call('GET', `/keys/${unused.key.id}`)).status, 404);
+
+  // From its row: the focus goes to the next one.
+  const rows = uniqueName('Rows');
+  for (const number of [1, 2, 3]) await stack.key(`${rows} ${number}`);
+  await page.goto(`${stack.console}#/keys?q=${encodeURIComponent(rows)}&sort=name`);
+  await button(page, `Delete ${rows} 2`).click();
+  await confirm.click();
+  await row(page, `${rows} 2`).waitFor({ state: 'detached' });
+  await page.waitForFunction((name) => document.activeElement?.textContent === name, `${rows} 3`);
 });
 
 check(22, 'A change in one tab is shown in the other; signing out signs out both', async ({ stack, browser }) => {

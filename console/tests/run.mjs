@@ -16,6 +16,7 @@ import './try-it.mjs';
 const [base = 'http://127.0.0.1:3000', ...numbers] = process.argv.slice(2);
 const stack = new Stack(base);
 const browser = await launch();
+const before = new Set((await stack.keys()).map(({ id }) => id));
 
 let failures = 0;
 let run = 0;
@@ -34,5 +35,9 @@ for (const { number, title, test } of checks.sort((a, b) => a.number - b.number)
   for (const context of browser.contexts()) await context.close();
 }
 await browser.close();
+// The keys that the checks made. The sample data stays.
+for (const { id, name } of await stack.keys()) {
+  if (!before.has(id) && / [0-9a-z]{8}-[0-9]+/.test(name)) await stack.call('DELETE', `/keys/${id}`);
+}
 console.log(`${run - failures} of ${run} checks passed`);
 process.exitCode = failures > 0 ? 1 : 0;

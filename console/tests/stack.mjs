@@ -64,11 +64,15 @@ export class Stack {
   }
 
   async keysNamed(name) {
+    return (await this.keys()).filter((key) => key.name === name);
+  }
+
+  async keys() {
     const found = [];
     let cursor;
     do {
       const { body } = await this.call('GET', `/keys?limit=100${cursor ? `&cursor=${cursor}` : ''}`);
-      found.push(...body.keys.filter((key) => key.name === name));
+      found.push(...body.keys);
       cursor = body.next_cursor;
     } while (cursor);
     return found;

@@ -8,6 +8,7 @@ import { ActorName } from '../ui/actor.tsx';
 import { Cell, RowHead } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { ActiveSwitch } from './active-switch.tsx';
+import { RowDelete } from './row-delete.tsx';
 import { Permissions, ScopeText } from './scope.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { SparkLine } from './usage.tsx';
@@ -49,6 +50,11 @@ export function KeyRow({ of: key }: { of: Key }) {
       <Cell label={labels.usage}>
         <SparkLine usage={key.usage} />
       </Cell>
+      {isAdmin.value && (
+        <td role="cell" class="row-actions">
+          <RowDelete of={key} />
+        </td>
+      )}
     </tr>
   );
 }

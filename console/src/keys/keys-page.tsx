@@ -124,6 +124,11 @@ function KeysTable({ found, filters, onChange }: TableProps) {
             <Head>{labels.createdBy}</Head>
             {sorted('used', labels.lastUsed)}
             {sorted('usage', labels.usage)}
+            {isAdmin.value && (
+              <Head>
+                <span class="visually-hidden">{labels.actions}</span>
+              </Head>
+            )}
           </>
         }
       >
