@@ -43,6 +43,7 @@ impl DirectDelivery {
         let push = Push {
             id: PushId::generate(now),
             key: KeyId::generate(now),
+            key_name: None,
             notification: serde_json::from_str(r#"{"title": "Hello"}"#).expect("a notification"),
             audience,
             ttl: Ttl::default(),

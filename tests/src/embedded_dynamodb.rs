@@ -118,7 +118,7 @@ impl EmbeddedDynamoDb {
         let mut key = Key::new(&secret, name, permissions, Scope::All, ada, now);
         change(&mut key);
         let event = AuditEvent::new(Action::Created, &key.created_by, None, Some(&key), now);
-        assert_eq!(store.add_key(&key, &event).await.expect("a response"), EditOutcome::Written);
+        assert_eq!(store.add_key(&key, &event, None).await.expect("a response"), EditOutcome::Written);
         (key, secret)
     }
 

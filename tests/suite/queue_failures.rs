@@ -58,6 +58,19 @@ async fn an_unqueued_push_without_an_idempotency_key_is_deleted() {
 
     assert_eq!((status, &body["code"]), (json!(503), &json!("unavailable")));
     assert_eq!(pushes(&app).await, Vec::<Value>::new());
+    // Its entry in the list of its key remains, and is skipped: the page has the push before it.
+    let sound = send_push(&app, app.local().queue_url());
+    let (_, older) = send(&sound, &key, None).await;
+    for _ in 0..3 {
+        let _ = send(&send_push(&app, CLOSED_PORT), &key, None).await;
+    }
+    app.delivered().await;
+    let path = format!("/pushes?key_id={}&limit=1", key.id);
+    let page = app.admin().await.get(&path).await.expect(200).json();
+    assert_eq!(
+        (&page["pushes"][0]["id"], &page["pushes"][0]["key"]),
+        (&older["id"], &json!({ "id": key.id, "name": null }))
+    );
     app.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use serde_json::{Value, json};
 use shared::domain::time::Timestamp;
-use tests::{App, Key, redact};
+use tests::{App, Key, User, redact};
 
 /// Sends a push; returns its id.
 async fn sent(key: &Key<'_>, body: &Value) -> String {
@@ -70,6 +70,10 @@ async fn a_push_is_equal_for_its_key_and_for_users() {
       "created_at": "<timestamp>",
       "finished_at": "<timestamp>",
       "id": "<ulid>",
+      "key": {
+        "id": "<ulid>",
+        "name": "Webshop"
+      },
       "status": "done"
     }
     "#);
@@ -80,6 +84,91 @@ async fn a_push_is_equal_for_its_key_and_for_users() {
         assert_eq!(list, json!({ "pushes": [by_key.json()], "next_cursor": null }));
     }
     app.user("nobody@nowhere").await.get("/pushes").await.assert_problem(403, "no_account");
+    app.stop().await;
+}
+
+/// The ids of every page of a list of pushes with this query.
+async fn pages(user: &User<'_>, query: &str) -> Vec<Vec<Value>> {
+    let (mut pages, mut path) = (Vec::new(), format!("/pushes?{query}"));
+    loop {
+        let page = user.get(&path).await.expect(200).json();
+        pages.push(page["pushes"].as_array().expect("pushes").iter().map(|push| push["id"].clone()).collect());
+        let Some(cursor) = page["next_cursor"].as_str() else { return pages };
+        path = format!("/pushes?{query}&cursor={cursor}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_has_the_name_that_its_key_had_when_it_sent() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let name = "Schön 🔔 “quoted”\\";
+    let key = app.key().with("name", json!(name)).create().await;
+    let id = sent(&key, &json!({ "title": "Hello" })).await;
+    admin.patch(&format!("/keys/{}", key.id), &json!({ "name": "Renamed" })).await.expect(200);
+
+    let push = admin.get(&format!("/pushes/{id}")).await.expect(200).json();
+    assert_eq!(push["key"], json!({ "id": key.id, "name": name }));
+    let second = sent(&key, &json!({ "title": "Hello" })).await;
+    assert_eq!(key.get(&format!("/push/{second}")).await.expect(200).json()["key"]["name"], "Renamed");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_list_the_pushes_of_one_key_newest_first_also_after_its_deletion() {
+    let app = App::start().await;
+    let (admin, mut newest_first) = (app.admin().await, Vec::new());
+    let (key, other) = (app.key().create().await, app.key().create().await);
+    for n in 0..9 {
+        let id = sent(if n % 3 == 0 { &other } else { &key }, &json!({ "title": "One of nine" })).await;
+        if n % 3 != 0 {
+            newest_first.push(json!(id));
+        }
+    }
+    newest_first.reverse();
+    admin.delete(&format!("/keys/{}", key.id)).await.expect(204);
+
+    for user in [&admin, &app.user("member@acme").await] {
+        for limit in [1, 4, 5, 6, 100] {
+            let found = pages(user, &format!("key_id={}&limit={limit}", key.id)).await;
+            assert!(found.iter().all(|page| page.len() <= limit), "{limit}: {found:?}");
+            assert_eq!(found.len(), newest_first.len().div_ceil(limit), "{limit}");
+            assert_eq!(found.concat(), newest_first, "{limit}");
+        }
+    }
+    assert_eq!(pages(&admin, &format!("key_id={}", other.id)).await.concat().len(), 3);
+    let list = admin.get(&format!("/pushes?key_id={}&limit=1", key.id)).await.expect(200).json();
+    let id = list["pushes"][0]["id"].as_str().expect("an id");
+    assert_eq!(list["pushes"][0], admin.get(&format!("/pushes/{id}")).await.expect(200).json());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_a_key_takes_its_own_cursors_and_shows_its_own_account() {
+    let app = App::start().await;
+    let (admin, gina) = (app.admin().await, app.user("admin@globex").await);
+    let (key, other) = (app.key().create().await, app.key().create().await);
+    for _ in 0..2 {
+        sent(&key, &json!({ "title": "Hello" })).await;
+    }
+    let cursor = async |query: &str| {
+        let page = admin.get(&format!("/pushes?limit=1{query}")).await.expect(200).json();
+        page["next_cursor"].as_str().expect("a cursor").to_owned()
+    };
+    let (of_account, of_key) = (cursor("").await, cursor(&format!("&key_id={}", key.id)).await);
+
+    let of = |key: &str, cursor: &str| format!("/pushes?key_id={key}&cursor={cursor}");
+    for path in [of(&key.id, &of_account), of(&other.id, &of_key), format!("/pushes?cursor={of_key}")] {
+        admin.get(&path).await.assert_problem_in(format_args!("{path}"), 400, "invalid_parameter");
+    }
+    let empty = json!({ "pushes": [], "next_cursor": null });
+    assert_eq!(gina.get(&format!("/pushes?key_id={}", key.id)).await.expect(200).json(), empty);
+    assert_eq!(admin.get("/pushes?key_id=01JD0000000000000000000000").await.expect(200).json(), empty);
+    for id in ["", "x", "%20", &key.id.to_lowercase(), &format!("{}%20", key.id)] {
+        let response = admin.get(&format!("/pushes?key_id={id}")).await;
+        response.assert_problem_in(format_args!("{id}"), 400, "invalid_parameter");
+        assert_eq!(response.json()["detail"], "key_id is not an id: 26 characters of a ULID", "{id}");
+    }
     app.stop().await;
 }
 

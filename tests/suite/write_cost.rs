@@ -285,7 +285,7 @@ async fn only_a_secret_that_was_accepted_is_retried_while_dynamodb_throttles() {
         Timestamp::now(),
     );
     let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
-    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
+    assert_eq!(admin.rotate_key(&key, &rotated, &event, None).await.expect("a response"), EditOutcome::Written);
     assert_eq!(calls_of(&secret, 0).await, (Err("Unauthorized".to_owned()), 1), "replaced");
     assert_eq!(calls_of(&secret, 100).await, (Err("Unavailable".to_owned()), 2), "no longer accepted");
 }
@@ -308,7 +308,7 @@ async fn limits_a_rotation_and_a_new_day_need_one_call_and_the_previous_secret_t
     let overlap = Overlap::try_from(600).expect("an overlap");
     let rotated = key.rotated(&new, overlap, Timestamp::now());
     let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(&key), Some(&rotated), Timestamp::now());
-    assert_eq!(admin.rotate_key(&key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
+    assert_eq!(admin.rotate_key(&key, &rotated, &event, None).await.expect("a response"), EditOutcome::Written);
 
     assert_eq!(calls(&new).await, 1, "after a rotation");
     assert_eq!(calls(&old).await, 2, "with the previous secret");
@@ -366,7 +366,7 @@ async fn the_previous_secret_of_a_concurrent_rotation_is_not_pruned() {
         let overlap = Overlap::try_from(600).expect("an overlap");
         let rotated = key.rotated(&secret, overlap, Timestamp::now());
         let event = AuditEvent::new(Action::Rotated, &key.created_by, Some(key), Some(&rotated), Timestamp::now());
-        assert_eq!(admin.rotate_key(key, &rotated, &event).await.expect("a response"), EditOutcome::Written);
+        assert_eq!(admin.rotate_key(key, &rotated, &event, None).await.expect("a response"), EditOutcome::Written);
         (rotated, secret)
     };
     let (rotated, second) = rotate(&key).await;

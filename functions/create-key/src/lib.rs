@@ -11,7 +11,8 @@ use shared::domain::time::Timestamp;
 use shared::http::json_body::parsed;
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
 use shared::http::{
-    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
+    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, secret_request,
+    views,
 };
 use shared::store::{EditOutcome, Store};
 
@@ -30,6 +31,7 @@ struct NewKey {
 pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let admin = auth::admin(request)?;
+    let repeatable = secret_request::parse(request)?;
     let NewKey { name, permissions, channels, options } = parse(request, now)?;
     let secret = Secret::generate(&admin.account, &KeyId::generate(now), tag_key);
     let key = Key::new(&secret, name, permissions, Scope::All, admin.actor.clone(), now);
@@ -37,18 +39,19 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
 
     let mut attempts = EditAttempts::start();
     loop {
+        secret_request::reject_repeat(store, &admin.account, repeatable.as_ref(), now).await?;
         if let Some(slugs) = &channels {
             let channels = store.resolve(&admin.account, slugs).await?;
             key.scope = Scope::Channels(channels.map_err(Problem::UnknownChannel)?);
         }
         let event = AuditEvent::new(Action::Created, &admin.actor, None, Some(&key), now);
-        match store.add_key(&key, &event).await? {
+        match store.add_key(&key, &event, repeatable.as_ref()).await? {
             EditOutcome::Written => {
                 let view = views::with_secret(&secret, &key, now);
                 return Ok(response::created(&format!("/keys/{}", key.id), &view).with_etag(&key.revision));
             }
             EditOutcome::LimitReached { max } => return Err(Problem::KeyLimitReached(max)),
-            // A channel was deleted after it was resolved.
+            // A channel was deleted after it was resolved, or a concurrent request has the same idempotency key.
             EditOutcome::Conflict => attempts.retry()?,
         }
     }

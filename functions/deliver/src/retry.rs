@@ -81,6 +81,7 @@ mod tests {
         Push {
             id: PushId::generate(at),
             key: KeyId::generate(at),
+            key_name: None,
             notification: serde_json::from_str(r#"{"title": "Hi"}"#).expect("a notification"),
             audience: Audience::All,
             ttl: ttl.try_into().expect("a ttl"),

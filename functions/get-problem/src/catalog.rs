@@ -20,7 +20,7 @@ const fn row(
 }
 
 /// Every code of the API, ordered by status.
-pub(crate) const CATALOG: [ProblemPage; 30] = [
+pub(crate) const CATALOG: [ProblemPage; 31] = [
     row(
         400,
         "invalid_body",
@@ -154,6 +154,15 @@ pub(crate) const CATALOG: [ProblemPage; 30] = [
     ),
     row(
         409,
+        "already_created",
+        "Secret already created",
+        "An earlier request with this Idempotency-Key, in the last 24 hours, created or rotated the key that key_id and \
+         Location name. Its secret was returned once, in the response to that request. Nothing was changed.",
+        "If you have the secret, use it. If that response was lost, rotate the key with a new Idempotency-Key and an \
+         overlap of 0: nobody has the lost secret.",
+    ),
+    row(
+        409,
         "idempotency_in_flight",
         "Request in progress",
         "An earlier request with this Idempotency-Key is still in progress.",
@@ -200,9 +209,9 @@ pub(crate) const CATALOG: [ProblemPage; 30] = [
         422,
         "idempotency_mismatch",
         "Idempotency key reused",
-        "This Idempotency-Key was used in the last 24 hours with a different body, or while the key's scope gave it a \
-         different audience.",
-        "Use a new Idempotency-Key for every send.",
+        "This Idempotency-Key was used in the last 24 hours with a different body, for a different key, or while the key's \
+         scope gave it a different audience.",
+        "Use a new Idempotency-Key for every request that is not a repeat.",
     ),
     row(
         429,

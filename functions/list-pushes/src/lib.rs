@@ -1,7 +1,7 @@
-//! `GET /pushes` and `GET /pushes/{id}`: the account's recent pushes.
+//! `GET /pushes` and `GET /pushes/{id}`: the recent pushes of the account, or of one of its keys.
 
 use serde::Serialize;
-use shared::domain::id::PushId;
+use shared::domain::id::{KeyId, PushId};
 use shared::domain::time::Timestamp;
 use shared::http::auth::Member;
 use shared::http::pagination::PageRequest;
@@ -25,9 +25,14 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     if request.raw_path_param("id").is_some() {
         return one(store, request, &member, now).await;
     }
-    let asked: PageRequest<PushId> = PageRequest::parse(request, &member)?;
+    let key: Option<KeyId> = request.parse_query("key_id")?;
+    let asked: PageRequest<PushId> = PageRequest::parse_beside(&["key_id"], request, &member)?;
 
-    let page = store.pushes(&member.account, asked.after.as_ref(), asked.limit, now).await?;
+    let (account, after) = (&member.account, asked.after.as_ref());
+    let page = match &key {
+        None => store.pushes(account, after, asked.limit, now).await?,
+        Some(key) => store.pushes_of_key(account, key, after, asked.limit, now).await?,
+    };
 
     Ok(response::ok(&Pushes {
         pushes: page.items.iter().map(views::push).collect(),

@@ -7,7 +7,8 @@ use shared::domain::secret::{Secret, TagKey};
 use shared::domain::time::Timestamp;
 use shared::http::json_body::integer;
 use shared::http::{
-    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
+    EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, secret_request,
+    views,
 };
 use shared::store::{EditOutcome, Store};
 
@@ -19,18 +20,21 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
     let admin = auth::admin(request)?;
     let id: KeyId = request.path_param("id", "key")?;
     let precondition = request.precondition()?;
+    let repeatable = secret_request::parse(request)?;
     let overlap = parse(request)?;
     let secret = Secret::generate(&admin.account, &id, tag_key);
 
     let mut attempts = EditAttempts::start();
     loop {
+        // First: a repeat may have the entity tag that its first request replaced.
+        secret_request::reject_repeat(store, &admin.account, repeatable.as_ref(), Timestamp::now()).await?;
         let before = store.key(&admin.account, &id).await?.ok_or(Problem::NotFound("key"))?;
         precondition.check(&before.revision)?;
         // Read for each attempt: the overlap starts when the previous secret is replaced.
         let at = Timestamp::now().strictly_after(before.updated_at);
         let after = before.rotated(&secret, overlap, at);
         let event = AuditEvent::new(Action::Rotated, &admin.actor, Some(&before), Some(&after), at);
-        if store.rotate_key(&before, &after, &event).await? == EditOutcome::Written {
+        if store.rotate_key(&before, &after, &event, repeatable.as_ref()).await? == EditOutcome::Written {
             return Ok(response::ok(&views::with_secret(&secret, &after, at)).with_etag(&after.revision));
         }
         attempts.retry()?;

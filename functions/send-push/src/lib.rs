@@ -43,6 +43,7 @@ pub async fn handle(store: &Store, queue: &Queue, request: &Request) -> Result<R
     let push = Push {
         id,
         key: caller.key.clone(),
+        key_name: caller.key_name.clone(),
         notification: send.notification,
         audience: resolved.audience,
         ttl: send.ttl,

@@ -18,9 +18,9 @@ use shared::store::{EditOutcome, Store};
 /// The routes of this function in the template.
 pub const ROUTES: Routes = &[("PATCH", "/keys/{id}")];
 
-/// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event, and
-/// the key count of each changed channel.
-const MAX_CHANNELS_PER_WRITE: usize = 98;
+/// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event in two
+/// histories, and the key count of each changed channel.
+const MAX_CHANNELS_PER_WRITE: usize = 97;
 
 /// The fields to change; `None` is unchanged.
 struct Changes {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::account::Account;
 use crate::domain::channel::Channels;
 use crate::domain::id::KeyId;
+use crate::domain::key::KeyName;
 use crate::domain::limits::Quota;
 use crate::domain::scope::Scope;
 
@@ -35,6 +36,8 @@ pub struct Caller {
     pub account: Account,
     /// The key's id.
     pub key: KeyId,
+    /// The key's name; `None` if an authorizer of an earlier release made the context.
+    pub key_name: Option<KeyName>,
     /// The channels that it may reach.
     pub scope: Scope,
     /// Set if a rate limit is exhausted, in seconds until the key may be used again: the handler must answer 429 and do
@@ -55,6 +58,9 @@ impl Caller {
             ("scope", self.scope.name().to_owned()),
             ("channels", serde_json::json!(self.scope.channels()).to_string()),
         ]);
+        if let Some(name) = &self.key_name {
+            context.insert("key_name", name.as_str().to_owned());
+        }
         if let Some(seconds) = self.retry_after {
             context.insert("retry_after", seconds.to_string());
         }
@@ -84,6 +90,10 @@ impl Caller {
             "channels" => Scope::Channels(channels),
             _ => return None,
         };
+        let key_name = match context.get("key_name") {
+            None => None,
+            Some(_) => Some(KeyName::from_stored(text("key_name")?.to_owned())),
+        };
         let retry_after = match context.get("retry_after") {
             None => None,
             Some(_) => Some(text("retry_after")?.parse().ok()?),
@@ -97,6 +107,7 @@ impl Caller {
         Some(Self {
             account: Account::try_from(text("account")?.to_owned()).ok()?,
             key: KeyId::try_from(text("key_id")?.to_owned()).ok()?,
+            key_name,
             scope,
             retry_after,
             quotas,
@@ -117,6 +128,7 @@ mod tests {
         let caller = Caller {
             account: Account::try_from("acme".to_owned()).expect("an account"),
             key: KeyId::generate(Timestamp::from_millis(0)),
+            key_name: Some(KeyName::from_stored("Sch\u{f6}n \u{1f514}".to_owned())),
             scope: Scope::Channels(Channels::from([(slug, ChannelId::generate())])),
             retry_after: Some(7),
             quotas: vec![Quota { period: Period::Minute, limit: 60, left: 0, resets_in: 7 }],
@@ -146,6 +158,7 @@ mod tests {
         let caller = Caller {
             account: Account::try_from("acme".to_owned()).expect("an account"),
             key: KeyId::generate(Timestamp::from_millis(0)),
+            key_name: None,
             scope: Scope::All,
             retry_after: None,
             quotas: Vec::new(),

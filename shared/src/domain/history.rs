@@ -1,4 +1,4 @@
-//! The audit events of a key: who changed what, and when.
+//! The audit events of a key and of its account: who changed what, and when.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::domain::account::Actor;
 use crate::domain::id::EventId;
-use crate::domain::key::Key;
+use crate::domain::key::{Key, KeyReference};
 use crate::domain::time::Timestamp;
 
 /// The number of days for which an event is kept.
@@ -40,6 +40,15 @@ pub struct AuditEvent {
     pub action: Action,
     /// The changed fields, by name.
     pub changes: Changes,
+}
+
+/// An event of an account: a change of one of its keys.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountEvent {
+    /// The key, with the name that it had after the change.
+    pub key: KeyReference,
+    /// The event.
+    pub event: AuditEvent,
 }
 
 /// Changed fields by name.

@@ -1,4 +1,5 @@
-//! Idempotency keys (draft-ietf-httpapi-idempotency-key-header): a repeated send with the same key is the same push.
+//! Idempotency keys (draft-ietf-httpapi-idempotency-key-header): a repeated send with the same key is the same push, and a
+//! repeated request for a secret creates no second one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +11,8 @@ use crate::domain::id::KeyId;
 /// How long an idempotency key is remembered, in seconds (24 hours).
 pub const IDEMPOTENCY_WINDOW: i64 = 86_400;
 
-/// The value of `Idempotency-Key`: 1 to 255 visible ASCII characters. Each API key has its own space of them.
+/// The value of `Idempotency-Key`: 1 to 255 visible ASCII characters. Each API key has its own space of them, and so has each
+/// account for its users.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdempotencyKey(String);
 
@@ -19,6 +21,11 @@ impl IdempotencyKey {
     pub fn digest(&self, key: &KeyId) -> String {
         let digest = Sha256::new().chain_update(key.as_str()).chain_update(&self.0).finalize();
         URL_SAFE_NO_PAD.encode(digest)
+    }
+
+    /// The digest for a request of the account's users.
+    pub fn digest_of_account(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(&self.0))
     }
 }
 
@@ -36,7 +43,17 @@ impl TryFrom<String> for IdempotencyKey {
     }
 }
 
-/// A digest of a send's body and audience. A key whose scope has changed since sends to another audience.
+/// A request for a secret that its client may repeat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SecretRequest {
+    /// The idempotency key.
+    pub idempotency_key: IdempotencyKey,
+    /// The fingerprint of its path and body.
+    pub fingerprint: Fingerprint,
+}
+
+/// A digest of a request. Of a send, it is of the body and the audience: a key whose scope has changed since sends to another
+/// audience.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fingerprint([u8; 32]);
 
@@ -57,6 +74,17 @@ impl Fingerprint {
         digest.update([0]);
         digest.update(body);
         Self(digest.finalize().into())
+    }
+
+    /// The fingerprint of a request for a secret, with this path and body.
+    pub fn of_secret_request(path: &str, body: &str) -> Self {
+        let digest = Sha256::new().chain_update([2]).chain_update(path).chain_update([0]).chain_update(body);
+        Self(digest.finalize().into())
+    }
+
+    /// The fingerprint of these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 
     /// The 32 bytes.
@@ -88,13 +116,17 @@ mod tests {
     }
 
     #[test]
-    fn another_body_or_audience_has_another_fingerprint() {
+    fn another_body_audience_or_path_has_another_fingerprint() {
         let all = [
             Fingerprint::of("{}", &Audience::All),
             Fingerprint::of("{} ", &Audience::All),
             Fingerprint::of("{}", &audience(&[("ops", "1")])),
             Fingerprint::of("{}", &audience(&[("ops", "2")])),
             Fingerprint::of("{}", &audience(&[("ops", "1"), ("news", "1")])),
+            Fingerprint::of_secret_request("/keys", "{}"),
+            Fingerprint::of_secret_request("/keys", "{} "),
+            Fingerprint::of_secret_request("/keys/1/rotate", "{}"),
+            Fingerprint::of_secret_request("/keys/2/rotate", "{}"),
         ];
         for (index, one) in all.iter().enumerate() {
             assert!(!all[..index].contains(one), "{index}");

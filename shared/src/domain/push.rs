@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::audience::Audience;
 use crate::domain::id::{KeyId, PushId};
+use crate::domain::key::KeyName;
 use crate::domain::notification::{Notification, Topic, Ttl, Urgency};
 use crate::domain::time::Timestamp;
 
@@ -56,6 +57,8 @@ pub struct Push {
     pub id: PushId,
     /// The key that sent it.
     pub key: KeyId,
+    /// The name that this key had then; `None` if it was sent before names were recorded.
+    pub key_name: Option<KeyName>,
     /// What it says.
     pub notification: Notification,
     /// Its recipients.

@@ -11,6 +11,7 @@ pub mod problem;
 mod request;
 pub mod response;
 mod retry;
+pub mod secret_request;
 pub mod send_request;
 mod serve;
 pub mod views;

@@ -54,9 +54,9 @@ impl<T: TryFrom<String>> PageRequest<T> {
     }
 }
 
-/// What every cursor of a list begins with: the form's version, the account, the route, and the key if the list is of one. No
-/// part contains a space. It is no secret and no authority: the account is always the caller's own.
+/// What every cursor of a list begins with: the form's version, the account, the route, and the key if the list is of one, by
+/// its path or by `key_id`. No part contains a space, because the handler has parsed the key's id. It is no secret and no authority: the account is always the caller's own.
 fn list(request: &Request, member: &Member) -> String {
-    let id = request.raw_path_param("id").unwrap_or_default();
+    let id = request.raw_path_param("id").or_else(|| request.query_param("key_id")).unwrap_or_default();
     format!("1 {} {} {id} ", member.account, request.route())
 }

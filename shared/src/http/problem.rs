@@ -11,6 +11,7 @@ use super::json_body::{FieldError, InvalidField};
 use crate::aws::{queue, vapid_secret};
 use crate::domain::access::Denial;
 use crate::domain::channel::{Slugs, join_slugs};
+use crate::domain::id::KeyId;
 use crate::domain::key::KeyReference;
 use crate::domain::notification::MAX_PLAINTEXT_BYTES;
 use crate::domain::permission::Permission;
@@ -46,12 +47,14 @@ pub enum Problem {
     ChannelLimitReached(u64),
     /// These keys have the channel in their scope.
     ChannelInUse(Vec<KeyReference>),
+    /// An earlier request with the same idempotency key created a secret of this key.
+    AlreadyCreated(KeyId),
     /// A send with the same idempotency key is in progress.
     IdempotencyInProgress {
         /// Seconds until it has certainly ended.
         retry_after: i64,
     },
-    /// The idempotency key was used for another send.
+    /// The idempotency key was used for another request.
     IdempotencyMismatch,
     /// The key has changed since the client read it.
     PreconditionFailed,
@@ -106,6 +109,7 @@ impl Problem {
             Self::KeyLimitReached(_) => (409, "key_limit_reached", "Too many keys"),
             Self::ChannelLimitReached(_) => (409, "channel_limit_reached", "Too many channels"),
             Self::EditConflict => (409, "edit_conflict", "Concurrent change"),
+            Self::AlreadyCreated(_) => (409, "already_created", "Secret already created"),
             Self::IdempotencyInProgress { .. } => (409, "idempotency_in_flight", "Request in progress"),
             Self::PreconditionFailed => (412, "precondition_failed", "Changed since it was read"),
             Self::IdempotencyMismatch => (422, "idempotency_mismatch", "Idempotency key reused"),
@@ -142,11 +146,15 @@ impl Problem {
                 format!("The account has {max} channels, the maximum; delete one first")
             }
             Self::EditConflict => "Other requests are changing the same resource; try again".to_owned(),
+            Self::AlreadyCreated(_) => {
+                "An earlier request with this Idempotency-Key created the secret, which is returned only once"
+                    .to_owned()
+            }
             Self::IdempotencyInProgress { .. } => {
                 "The first request with this Idempotency-Key is still in progress".to_owned()
             }
             Self::IdempotencyMismatch => {
-                "This Idempotency-Key was used with a different body, or for a different audience".to_owned()
+                "This Idempotency-Key was used with a different body, or for a different key or audience".to_owned()
             }
             Self::PreconditionFailed => "The key's ETag does not match If-Match; read the key again".to_owned(),
             Self::PushTooLarge(bytes) => {
@@ -173,6 +181,8 @@ impl Problem {
             #[serde(skip_serializing_if = "Option::is_none")]
             errors: Option<&'a [FieldError]>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            key_id: Option<&'a KeyId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             keys: Option<&'a [KeyReference]>,
             #[serde(skip_serializing_if = "Option::is_none")]
             key_count: Option<usize>,
@@ -195,6 +205,7 @@ impl Problem {
             detail: self.detail(),
             request_id,
             errors: if let Self::InvalidBody(errors) = self { Some(errors) } else { None },
+            key_id: if let Self::AlreadyCreated(key) = self { Some(key) } else { None },
             keys: keys.map(|keys| &keys[..keys.len().min(MAX_KEYS)]),
             key_count: keys.map(Vec::len),
             refused: out_of_scope.map(ScopeError::refused),
@@ -202,6 +213,11 @@ impl Problem {
         };
 
         serde_json::to_string(&body).unwrap_or_else(|_| unreachable!("strings and numbers serialize"))
+    }
+
+    /// The path of the resource that the client should read, below the stage.
+    pub fn location(&self) -> Option<String> {
+        if let Self::AlreadyCreated(key) = self { Some(format!("/keys/{key}")) } else { None }
     }
 
     /// Seconds after which the client should try again.

@@ -101,6 +101,9 @@ pub trait Extract {
     /// A query parameter, if it is present.
     fn query_param(&self, name: &str) -> Option<&str>;
 
+    /// Parses a query parameter, if it is present.
+    fn parse_query<T: TryFrom<String, Error: Display>>(&self, name: &str) -> Result<Option<T>, Problem>;
+
     /// Rejects query parameters that the route does not have.
     fn reject_unknown_query(&self, known: &[&str]) -> Result<(), Problem>;
 }
@@ -154,6 +157,11 @@ impl Extract for Request {
 
     fn query_param(&self, name: &str) -> Option<&str> {
         self.query_string_parameters_ref()?.first(name)
+    }
+
+    fn parse_query<T: TryFrom<String, Error: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let parsed = self.query_param(name).map(|text| T::try_from(text.to_owned()));
+        parsed.transpose().map_err(|error| Problem::InvalidParameter(format!("{name} {error}")))
     }
 
     fn reject_unknown_query(&self, known: &[&str]) -> Result<(), Problem> {

@@ -46,7 +46,11 @@ pub fn html(page: &str) -> Response {
 /// The response of a problem.
 pub(super) fn from_problem(problem: &Problem, request_id: &str) -> Response {
     let status = StatusCode::from_u16(problem.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let response = with_body(status, problem.body(request_id)).with_header(CONTENT_TYPE, "application/problem+json");
+    let mut response =
+        with_body(status, problem.body(request_id)).with_header(CONTENT_TYPE, "application/problem+json");
+    if let Some(path) = problem.location() {
+        response = response.with_location(&path);
+    }
     match problem.retry_after() {
         Some(seconds) => response.with_header(RETRY_AFTER, &seconds.to_string()),
         None => response,

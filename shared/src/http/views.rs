@@ -6,9 +6,9 @@ use super::precondition;
 use crate::domain::account::Actor;
 use crate::domain::audience::Audience;
 use crate::domain::channel::{Channel, Slug};
-use crate::domain::history::{Action, AuditEvent, Changes};
+use crate::domain::history::{AccountEvent, Action, AuditEvent, Changes};
 use crate::domain::id::{KeyId, PushId};
-use crate::domain::key::{Key, KeyName, Status};
+use crate::domain::key::{Key, KeyName, KeyReference, Status};
 use crate::domain::limits::{DAYS_OF_USAGE, Limits};
 use crate::domain::permission::Permissions;
 use crate::domain::push::{DeliveryCounts, Push, PushStatus};
@@ -121,6 +121,19 @@ pub fn event(event: &AuditEvent) -> AuditEventView<'_> {
     AuditEventView { at: event.at, by: &event.by, action: event.action, changes: &event.changes }
 }
 
+/// An event of an account.
+#[derive(Serialize)]
+pub struct AccountEventView<'a> {
+    key: &'a KeyReference,
+    #[serde(flatten)]
+    event: AuditEventView<'a>,
+}
+
+/// The view of an event of an account.
+pub fn account_event(event: &AccountEvent) -> AccountEventView<'_> {
+    AccountEventView { key: &event.key, event: self::event(&event.event) }
+}
+
 /// A channel.
 #[derive(Serialize)]
 pub struct ChannelView<'a> {
@@ -147,10 +160,17 @@ pub fn channel(channel: &Channel) -> ChannelView<'_> {
 pub struct PushView<'a> {
     id: &'a PushId,
     status: PushStatus,
+    key: SenderView<'a>,
     audience: AudienceView<'a>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
     counts: DeliveryCounts,
+}
+
+#[derive(Serialize)]
+struct SenderView<'a> {
+    id: &'a KeyId,
+    name: Option<&'a KeyName>,
 }
 
 /// The view of a push, without its notification.
@@ -158,6 +178,7 @@ pub fn push(push: &Push) -> PushView<'_> {
     PushView {
         id: &push.id,
         status: push.status,
+        key: SenderView { id: &push.key, name: push.key_name.as_ref() },
         audience: audience(&push.audience),
         created_at: push.created_at,
         finished_at: push.finished_at,

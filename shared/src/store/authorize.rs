@@ -268,6 +268,6 @@ fn attempt(sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<
 fn allowed(item: &Item, retry_after: Option<i64>, now: Timestamp) -> Result<Verdict, Error> {
     let key = key_item::from_item(item)?;
     let quotas = key.quotas(now);
-    let Key { account, id, scope, .. } = key;
-    Ok(Verdict::Allowed(Caller { account, key: id, scope, retry_after, quotas }))
+    let Key { account, id, name, scope, .. } = key;
+    Ok(Verdict::Allowed(Caller { account, key: id, key_name: Some(name), scope, retry_after, quotas }))
 }

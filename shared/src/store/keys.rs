@@ -16,6 +16,7 @@ use crate::domain::account::Account;
 use crate::domain::channel::Channels;
 use crate::domain::history::AuditEvent;
 use crate::domain::id::KeyId;
+use crate::domain::idempotency::SecretRequest;
 use crate::domain::key::Key;
 
 /// The outcome of a change of a key.
@@ -23,7 +24,8 @@ use crate::domain::key::Key;
 pub enum EditOutcome {
     /// Written.
     Written,
-    /// Not written: the key was edited or deleted since it was read, or a channel was deleted. Read again.
+    /// Not written: the key was edited or deleted since it was read, a channel was deleted, or another request had the same
+    /// idempotency key. Read again.
     Conflict,
     /// Not added: the account already has the maximum number of keys.
     LimitReached {
@@ -33,13 +35,18 @@ pub enum EditOutcome {
 }
 
 impl Store {
-    /// Adds a key, if all its channels still have the ids that were looked up.
-    pub async fn add_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
+    /// Adds a key, if all its channels still have the ids that were looked up and no other request had this idempotency key.
+    pub async fn add_key(
+        &self,
+        key: &Key,
+        event: &AuditEvent,
+        request: Option<&SecretRequest>,
+    ) -> Result<EditOutcome, Error> {
         let put = Expression::when("attribute_not_exists(id)");
         let put = put.transact_put(&self.tables.keys, key_item::to_item(key))?;
         let mut key_counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
         key_counts.total = Some(self.max_counts.add(&self.tables.channels, &key.account, Counted::Keys)?);
-        self.edit(key, put, event, key_counts).await
+        self.edit(key, put, event, request, key_counts).await
     }
 
     /// The key of this id.
@@ -63,14 +70,20 @@ impl Store {
     pub async fn edit_key(&self, before: &Key, after: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
         let update = self.update_key(before, key_item::edited(after))?;
         let counts = self.key_counts(&before.account, before.scope.channels(), after.scope.channels())?;
-        self.edit(before, update, event, counts).await
+        self.edit(after, update, event, None, counts).await
     }
 
-    /// Writes a rotation, if the key was not edited since it was read.
-    pub async fn rotate_key(&self, before: &Key, after: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
+    /// Writes a rotation, if the key was not edited since it was read and no other request had this idempotency key.
+    pub async fn rotate_key(
+        &self,
+        before: &Key,
+        after: &Key,
+        event: &AuditEvent,
+        request: Option<&SecretRequest>,
+    ) -> Result<EditOutcome, Error> {
         let attributes = key_item::edited(after).into_iter().chain(key_item::rotated(after));
         let update = self.update_key(before, attributes)?;
-        self.edit(before, update, event, KeyCounts::default()).await
+        self.edit(after, update, event, request, KeyCounts::default()).await
     }
 
     /// Deletes a key, if it was not edited since it was read.
@@ -79,7 +92,7 @@ impl Store {
         let delete = delete.transact_delete(&self.tables.keys, item_key(&key.account, &key.id))?;
         let mut key_counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
         key_counts.total = Some(counts::subtract(&self.tables.channels, &key.account, Counted::Keys)?);
-        self.edit(key, delete, event, key_counts).await
+        self.edit(key, delete, event, None, key_counts).await
     }
 
     /// The update of a transaction that writes or removes these attributes.
@@ -101,20 +114,24 @@ impl Store {
         update.transact_update(&self.tables.keys, item_key(&before.account, &before.id))
     }
 
-    /// Writes the change of the key, its audit event and the counts. A channel that is removed may not
+    /// Writes the change of the key, its audit event, the record of the request and the counts. `key` is as after the change, or as it was deleted. A channel that is removed may not
     /// exist, as after a restore of a table. That must not block revoking the key, so its count is then skipped.
     async fn edit(
         &self,
         key: &Key,
         change: TransactWriteItem,
         event: &AuditEvent,
+        request: Option<&SecretRequest>,
         counts: KeyCounts,
     ) -> Result<EditOutcome, Error> {
-        let audit = self.audit_item(&key.account, &key.id, event)?;
+        let mut records = self.audit_items(key, event)?;
+        if let Some(request) = request {
+            records.push(self.request_item(key, request, event.at)?);
+        }
         let KeyCounts { mut removed, added, total } = counts;
         loop {
             let items: Vec<_> =
-                std::iter::once(&change).chain(&removed).chain(&added).chain([&audit]).chain(&total).cloned().collect();
+                std::iter::once(&change).chain(&removed).chain(&added).chain(&records).chain(&total).cloned().collect();
             let last = items.len() - 1;
             match self.transact(items).await {
                 Ok(TransactionOutcome::Committed) => return Ok(EditOutcome::Written),

@@ -1,4 +1,4 @@
-//! Pushes: saved, read and listed, for 30 days.
+//! Pushes: saved, read and listed, for 30 days. Each push also has an entry in the list of its key.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,8 @@ use super::retry::retry_throttled;
 use super::tables::Store;
 use crate::domain::account::Account;
 use crate::domain::audience::Audience;
-use crate::domain::id::PushId;
+use crate::domain::id::{KeyId, PushId};
+use crate::domain::key::KeyName;
 use crate::domain::notification::Ttl;
 use crate::domain::push::{DeliveryCounts, Push, PushStatus, RETENTION_DAYS};
 use crate::domain::time::Timestamp;
@@ -33,8 +34,9 @@ pub enum DeliveryState {
 }
 
 impl Store {
-    /// Saves a push, replacing an earlier one of its id, unless its delivery has started.
+    /// Saves a push and its entry in the list of its key, replacing an earlier one of its id, unless its delivery has started.
     pub async fn save_push(&self, account: &Account, push: &Push) -> Result<DeliveryState, Error> {
+        let entry = self.client.put_item().table_name(&self.tables.pushes).set_item(Some(entry_item(account, push)));
         let put = self
             .client
             .put_item()
@@ -42,7 +44,10 @@ impl Store {
             .set_item(Some(to_item(account, push)?))
             .condition_expression(NOT_STARTED)
             .expression_attribute_values(":queued", text(PushStatus::Queued.name()));
-        Ok(delivery_state(conditional(put.send().await)?))
+        // An entry whose push is missing is not listed, so the two need no transaction.
+        let (entry, put) = tokio::join!(entry.send(), put.send());
+        entry?;
+        Ok(delivery_state(conditional(put)?))
     }
 
     /// Deletes a push that is not known to be queued. If it was queued, a delivery that starts later finds nothing to send,
@@ -83,6 +88,61 @@ impl Store {
         let query = self.client.query().table_name(&self.tables.pushes);
         page.send(query, from_item, |push| expires(push) > now.seconds()).await
     }
+
+    /// A page of the pushes that a key sent, newest first, those older than `before`. The key may have been deleted.
+    pub async fn pushes_of_key(
+        &self,
+        account: &Account,
+        key: &KeyId,
+        before: Option<&PushId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<Push>, Error> {
+        let partition = sent_by(account, key);
+        let (mut items, mut before) = (Vec::new(), before.cloned());
+        loop {
+            let page = PageQuery {
+                partition: ("pk", &partition),
+                sort: ("sk", before.as_ref().map(PushId::as_str)),
+                order: Order::Descending,
+                limit: limit - items.len(),
+            };
+            let query = self.client.query().table_name(&self.tables.pushes);
+            let entries = page.send(query, entry, |entry| entry.expires > now.seconds()).await?;
+            let keys = entries.items.iter().map(|entry| item_key(account, &entry.id)).collect();
+            let pushes = self.batch_get(&self.tables.pushes, keys).await?;
+            let mut pushes = pushes.iter().map(from_item).collect::<Result<Vec<_>, _>>()?;
+            pushes.sort_by(|one, other| other.id.cmp(&one.id));
+            items.extend(pushes);
+            // A push that could not be queued was deleted and its entry remains, so a page of entries may hold fewer pushes.
+            before = entries.items.into_iter().last().map(|entry| entry.id);
+            if !entries.more || items.len() == limit {
+                return Ok(Page { items, more: entries.more });
+            }
+        }
+    }
+}
+
+/// An entry in the list of a key.
+struct Entry {
+    id: PushId,
+    expires: i64,
+}
+
+/// The partition of the pushes that a key sent.
+fn sent_by(account: &Account, key: &KeyId) -> String {
+    format!("{account}#key#{key}")
+}
+
+fn entry_item(account: &Account, push: &Push) -> Item {
+    let mut item = primary_key(("pk", sent_by(account, &push.key)), ("sk", push.id.as_str()));
+    item.insert("expires".to_owned(), number(expires(push)));
+    item
+}
+
+fn entry(item: &Item) -> Result<Entry, Error> {
+    let reader = Reader::new(TABLE, item);
+    Ok(Entry { id: reader.parsed("sk")?, expires: reader.number("expires")? })
 }
 
 fn delivery_state<O>(written: Result<O, Option<Item>>) -> DeliveryState {
@@ -117,6 +177,9 @@ fn to_item(account: &Account, push: &Push) -> Result<Item, Error> {
     if let Audience::Channels(channels) = &push.audience {
         item.insert("channels".to_owned(), channels_attribute(channels));
     }
+    if let Some(name) = &push.key_name {
+        item.insert("key_name".to_owned(), text(name.as_str()));
+    }
     if let Some(topic) = &push.topic {
         item.insert("topic".to_owned(), text(topic.as_str()));
     }
@@ -135,6 +198,7 @@ fn from_item(item: &Item) -> Result<Push, Error> {
     Ok(Push {
         id: reader.parsed("sk")?,
         key: reader.parsed("key")?,
+        key_name: reader.optional_text("key_name")?.map(KeyName::from_stored),
         notification: serde_json::from_str(&reader.text("content")?).map_err(|_| malformed())?,
         audience,
         ttl: Ttl::try_from(reader.number::<u64>("ttl")?).map_err(|_| malformed())?,

@@ -1,5 +1,4 @@
-//! The examples of `docs/openapi.yaml`: each is valid by its schema, and each problem has the detail that the API
-//! sends.
+//! The examples of `docs/openapi.yaml`: each is valid by its schema, and each problem is what the API sends.
 
 use serde_json::Value;
 use shared::domain::channel::{ChannelId, Channels, Slug, Slugs};
@@ -63,11 +62,15 @@ fn problems() -> Vec<Problem> {
         name: KeyName::from_stored(name.to_owned()),
     };
     let in_use = vec![key("01M83XVD704T1XW8C6J3Q0R5YD", "Newsroom"), key("01M83XJ8808Z0M6T5V3N9K2H7B", "Webshop")];
-    let error = || FieldError { pointer: "/title".to_owned(), detail: "is required".to_owned() };
+    let error = |pointer: &str, detail: String| FieldError { pointer: pointer.to_owned(), detail };
+    let invalid_slug = Slug::try_from("Ops".to_owned()).expect_err("not a slug").to_string();
     let scope = Scope::Channels(Channels::from([(slug("ops"), ChannelId::from_stored(String::new()))]));
     let outside = scope::decide(&scope, Some(&Slugs::from([slug("news")]))).expect_err("an out-of-scope error");
     vec![
-        Problem::InvalidBody(vec![error(), error()]),
+        Problem::InvalidBody(vec![
+            error("/title", "is required".to_owned()),
+            error("/target/channels/1", invalid_slug),
+        ]),
         Problem::NoAccount,
         Problem::AdminRequired,
         Problem::KeyInactive,
@@ -81,6 +84,7 @@ fn problems() -> Vec<Problem> {
         Problem::ChannelLimitReached(1_000),
         Problem::ChannelInUse(in_use),
         Problem::EditConflict,
+        Problem::AlreadyCreated(key("01M83XJ8808Z0M6T5V3N9K2H7B", "Webshop").id),
         Problem::IdempotencyInProgress { retry_after: 17 },
         Problem::PreconditionFailed,
         Problem::IdempotencyMismatch,
@@ -94,7 +98,7 @@ fn problems() -> Vec<Problem> {
 }
 
 #[test]
-fn the_example_of_a_problem_has_the_detail_that_the_api_sends() {
+fn the_example_of_a_problem_is_what_the_api_sends() {
     let examples = DOCUMENT["components"]["examples"].as_object().expect("examples");
     let sent = problems();
     for (name, example) in examples.iter().filter(|(_, example)| !example["value"]["code"].is_null()) {

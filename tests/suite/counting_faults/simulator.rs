@@ -273,7 +273,7 @@ impl Simulator {
         let overlap = Overlap::try_from(604_800).expect("7 days");
         let after = self.key.rotated(&secret, overlap, Timestamp::from_millis(self.now));
         let event = self.event(Action::Rotated, &after);
-        let rotated = self.admin.rotate_key(&self.key, &after, &event).await.expect("a response");
+        let rotated = self.admin.rotate_key(&self.key, &after, &event, None).await.expect("a response");
         assert_eq!(rotated, EditOutcome::Written, "there is no other edit");
         self.key = after;
         self.previous_secret = std::mem::replace(&mut self.secret, secret);
