@@ -28,7 +28,12 @@ export function ShortcutHelpHost() {
           </div>
         ))}
       </dl>
-      <Choice type="checkbox" label={texts.shortcuts.enabled} checked={shortcutsEnabled.value} onChange={enableShortcuts} />
+      <Choice
+        type="checkbox"
+        label={texts.shortcuts.enabled}
+        checked={shortcutsEnabled.value}
+        onChange={enableShortcuts}
+      />
       <DialogButtons>
         <button type="button" class="button primary" onClick={close}>
           {texts.common.close}

@@ -75,8 +75,10 @@ export const texts = {
     failed: 'The sign-in was canceled, had expired, or was started in another tab. Nothing was changed.',
     signIn: 'Sign in',
     againTitle: 'Sign in again',
-    againRequired: 'Your session has ended. Sign in again to finish what you were doing: everything that you typed stays.',
-    againSoon: 'Your session ends in a few minutes. Sign in again now to keep working. Everything that you typed stays.',
+    againRequired:
+      'Your session has ended. Sign in again to finish what you were doing: everything that you typed stays.',
+    againSoon:
+      'Your session ends in a few minutes. Sign in again now to keep working. Everything that you typed stays.',
     againButton: 'Sign in again',
     againLater: 'Later',
     againBlocked: 'The browser blocked the window.',
@@ -100,7 +102,10 @@ export const texts = {
   },
 
   permissions: {
-    'PushNotifications/Send': { name: 'Send pushes', description: 'Sends pushes and reads their status. Keep the key secret.' },
+    'PushNotifications/Send': {
+      name: 'Send pushes',
+      description: 'Sends pushes and reads their status. Keep the key secret.',
+    },
     'Subscriptions/Write': {
       name: 'Manage subscriptions',
       description: 'Adds and removes subscriptions. A key with only this permission may be embedded in a web page.',
@@ -126,7 +131,8 @@ export const texts = {
 
   keys: {
     title: 'API keys',
-    description: 'Keys that send pushes and manage subscriptions. A secret is shown once, when its key is created: only a hash of it is stored.',
+    description:
+      'Keys that send pushes and manage subscriptions. A secret is shown once, when its key is created: only a hash of it is stored.',
     create: 'Create new key',
     caption: 'Active API keys',
     search: 'Search',
@@ -171,7 +177,8 @@ export const texts = {
     count: (count: number) => many(count, 'key'),
     countOf: (count: number, total: number) => `${count.toLocaleString('en')} of ${many(total, 'key')}`,
     loadingRest: (count: number) => `${many(count, 'key')} loaded, loading the rest…`,
-    waitingRest: (count: number, seconds: number) => `${many(count, 'key')} loaded. The server is busy; continuing in ${seconds} s…`,
+    waitingRest: (count: number, seconds: number) =>
+      `${many(count, 'key')} loaded. The server is busy; continuing in ${seconds} s…`,
     incomplete: (count: number) => `${many(count, 'key')} loaded. The rest could not be loaded.`,
     range: (from: number, to: number, total: number) =>
       `${from.toLocaleString('en')}–${to.toLocaleString('en')} of ${total.toLocaleString('en')}`,
@@ -197,7 +204,8 @@ export const texts = {
 
   switchOff: {
     title: (name: string) => `Deactivate ${name}?`,
-    used: (when: string) => `This key was last used ${when}. Its next request will be denied with 403, until an admin activates it again.`,
+    used: (when: string) =>
+      `This key was last used ${when}. Its next request will be denied with 403, until an admin activates it again.`,
     confirm: 'Deactivate',
   },
 
@@ -318,7 +326,8 @@ export const texts = {
     noPushes: 'This key has sent nothing in the last 30 days.',
     history: 'History',
     embed: 'Use in a web page',
-    embedDescription: 'This key can only add and remove subscriptions, so it may be embedded in a page. Put the key in place of pgk_….',
+    embedDescription:
+      'This key can only add and remove subscriptions, so it may be embedded in a page. Put the key in place of pgk_….',
     send: 'Use it',
     notFoundTitle: 'This key does not exist',
     notFound: 'There is no such key in your account.',
@@ -413,7 +422,8 @@ export const texts = {
       rate_limited: 'The key is over its limit.',
       push_too_large: 'The push is too large.',
     },
-    recipients: (count: number, exact: boolean) => `It would reach ${exact ? '' : 'more than '}${many(count, 'subscription')}.`,
+    recipients: (count: number, exact: boolean) =>
+      `It would reach ${exact ? '' : 'more than '}${many(count, 'subscription')}.`,
   },
 
   channels: {
@@ -421,7 +431,14 @@ export const texts = {
     description: 'A channel is a named set of subscriptions. Keys are scoped to channels.',
     create: 'Create channel',
     caption: 'Channels of the account',
-    columns: { slug: 'Channel', keys: 'Keys', subscriptions: 'Subscriptions', created: 'Created', createdBy: 'Created by', actions: 'Actions' },
+    columns: {
+      slug: 'Channel',
+      keys: 'Keys',
+      subscriptions: 'Subscriptions',
+      created: 'Created',
+      createdBy: 'Created by',
+      actions: 'Actions',
+    },
     emptyTitle: 'Create the first channel',
     empty: 'Subscriptions join channels, and keys are scoped to them: such as “news”, “orders” or “ops”.',
     emptyMember: 'There are no channels yet. Ask an admin of your account to create one.',
@@ -437,7 +454,8 @@ export const texts = {
       `${many(subscriptions, 'subscription')} will leave the channel. A new channel with the same name starts empty. There is no undo.`,
     deleting: 'Deleting…',
     deleted: (slug: string) => `The channel ${slug} was deleted.`,
-    inUse: (count: number) => `${many(count, 'key')} ${count === 1 ? 'is' : 'are'} scoped to this channel. Take it out of ${count === 1 ? 'its' : 'their'} scope first:`,
+    inUse: (count: number) =>
+      `${many(count, 'key')} ${count === 1 ? 'is' : 'are'} scoped to this channel. Take it out of ${count === 1 ? 'its' : 'their'} scope first:`,
     keysOf: (slug: string, count: number) => `${many(count, 'key')} with the channel ${slug}`,
     about: (count: number) => `about ${count.toLocaleString('en')}`,
   },
@@ -446,13 +464,22 @@ export const texts = {
     title: 'Pushes',
     description: 'What the account’s keys have sent in the last 30 days, without the content.',
     caption: 'Recent pushes',
-    columns: { created: 'Sent', key: 'Key', audience: 'Audience', status: 'Status', delivered: 'Delivered', gone: 'Gone', failed: 'Failed' },
+    columns: {
+      created: 'Sent',
+      key: 'Key',
+      audience: 'Audience',
+      status: 'Status',
+      delivered: 'Delivered',
+      gone: 'Gone',
+      failed: 'Failed',
+    },
     emptyTitle: 'Nothing was sent yet',
     empty: 'Pushes that your keys send are listed here for 30 days.',
     ofKey: (name: string) => `Pushes of ${name}`,
     allKeys: 'Show the pushes of all keys',
     status: { queued: 'Queued', sending: 'Sending', done: 'Done' },
-    deliveredOf: (delivered: number, recipients: number) => `${delivered.toLocaleString('en')} of ${recipients.toLocaleString('en')}`,
+    deliveredOf: (delivered: number, recipients: number) =>
+      `${delivered.toLocaleString('en')} of ${recipients.toLocaleString('en')}`,
   },
 
   push: {
@@ -466,7 +493,8 @@ export const texts = {
     notFinished: 'Not yet',
     took: (span: string) => `after ${span}`,
     progress: 'Progress',
-    progressText: (done: number, recipients: number) => `${done.toLocaleString('en')} of ${many(recipients, 'recipient')} have a result`,
+    progressText: (done: number, recipients: number) =>
+      `${done.toLocaleString('en')} of ${many(recipients, 'recipient')} have a result`,
     recipients: 'Recipients',
     delivered: 'Delivered',
     deliveredHint: 'Accepted by the push service',
@@ -482,7 +510,8 @@ export const texts = {
 
   activity: {
     title: 'Activity',
-    description: 'Who created, changed, rotated and deleted the account’s keys. Events are kept for a year, also of deleted keys.',
+    description:
+      'Who created, changed, rotated and deleted the account’s keys. Events are kept for a year, also of deleted keys.',
     emptyTitle: 'Nothing has happened yet',
     empty: 'Changes to the account’s keys are listed here.',
     created: 'created',
@@ -496,7 +525,8 @@ export const texts = {
     intro: 'Subscribes this browser to a channel and sends it a push.',
     channel: 'Channel',
     noChannels: 'The key needs a channel to try it with. Create one first.',
-    helper: 'For this, a key named “Try it” is created: for this channel only, for one hour. It is deleted when you close this dialog.',
+    helper:
+      'For this, a key named “Try it” is created: for this channel only, for one hour. It is deleted when you close this dialog.',
     subscribe: 'Subscribe this browser',
     subscribing: 'Subscribing…',
     subscribed: 'This browser is subscribed.',
@@ -514,10 +544,14 @@ export const texts = {
     delivered: 'The push service accepted it. It has not arrived in this browser yet.',
     failed: 'The push service did not accept it.',
     late: 'It has not arrived yet. The push service delivers it when it can.',
-    unsupported: 'This browser does not support push notifications. On an iPhone or iPad, add this page to the home screen first.',
-    denied: 'Notifications are blocked for this page. Allow them in the browser’s settings for this site, then try again.',
-    noService: 'The browser could not reach its push service within 15 seconds. A network or a private window may prevent it. Everything else works without it.',
-    refused: 'The browser did not subscribe: private windows and some settings do not allow it. Everything else works without it.',
+    unsupported:
+      'This browser does not support push notifications. On an iPhone or iPad, add this page to the home screen first.',
+    denied:
+      'Notifications are blocked for this page. Allow them in the browser’s settings for this site, then try again.',
+    noService:
+      'The browser could not reach its push service within 15 seconds. A network or a private window may prevent it. Everything else works without it.',
+    refused:
+      'The browser did not subscribe: private windows and some settings do not allow it. Everything else works without it.',
     closing: 'Cleaning up…',
     title2: 'Title of the push',
     another: 'Send another',

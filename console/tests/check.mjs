@@ -52,3 +52,11 @@ export function countRequests(page, method, path) {
   });
   return seen;
 }
+
+/** After a reload: signs in again, unless the user pool remembers the user, and waits for the page. */
+export async function signInIfAsked(page, shown) {
+  const user = page.locator('button[value="admin@acme"]');
+  await Promise.race([user.waitFor(), shown.waitFor()]);
+  if (await user.isVisible()) await user.click();
+  await shown.waitFor();
+}

@@ -1,7 +1,17 @@
 // Creating a key, and the one time that its secret is shown.
 
 import assert from 'node:assert/strict';
-import { button, check, countRequests, createInBrowser, fillCreate, openConsole, row, secretOf, uniqueName } from './check.mjs';
+import {
+  button,
+  check,
+  countRequests,
+  createInBrowser,
+  fillCreate,
+  openConsole,
+  row,
+  secretOf,
+  uniqueName,
+} from './check.mjs';
 import { heapHolds } from './heap.mjs';
 
 check(1, 'A created key sends a push, and its row comes first', async ({ stack, browser }) => {
@@ -45,10 +55,12 @@ check(4, 'Escape, a click outside and Back keep the secret; leaving the page ask
   await page.evaluate(() => history.back());
   await page.waitForURL(/#\/channels$/);
   assert.equal(await secretOf(page), secret);
-  const asked = new Promise((resolve) => page.once('dialog', async (dialog) => {
-    resolve(dialog.type());
-    await dialog.dismiss();
-  }));
+  const asked = new Promise((resolve) =>
+    page.once('dialog', async (dialog) => {
+      resolve(dialog.type());
+      await dialog.dismiss();
+    }),
+  );
   await page.close({ runBeforeUnload: true });
   assert.equal(await asked, 'beforeunload');
   assert.equal(await secretOf(page), secret);
@@ -68,11 +80,22 @@ check(5, 'After "I have saved the key" the secret is nowhere', async ({ stack, b
 
   const needle = secret.slice(-38);
   const inPage = await page.evaluate(() =>
-    [document.documentElement.outerHTML, JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), location.href, JSON.stringify(history.state), document.cookie, getSelection().toString()].join('\n'),
+    [
+      document.documentElement.outerHTML,
+      JSON.stringify({ ...localStorage }),
+      JSON.stringify({ ...sessionStorage }),
+      location.href,
+      JSON.stringify(history.state),
+      document.cookie,
+      getSelection().toString(),
+    ].join('\n'),
   );
   assert.ok(!inPage.includes(needle), 'the page holds the secret');
   assert.ok(!page.lines.join('\n').includes(needle), 'a console line holds the secret');
-  const later = page.requests.slice(before).map(({ url, body }) => url + body).join('\n');
+  const later = page.requests
+    .slice(before)
+    .map(({ url, body }) => url + body)
+    .join('\n');
   assert.ok(!later.includes(needle), 'a later request holds the secret');
 
   // The search finds a string that is there: without that, finding nothing would prove nothing.
@@ -101,20 +124,24 @@ check(6, 'A lost response makes one key, and offers a new secret for it', async 
   assert.equal((await stack.call('POST', '/push', { title: 'Hello' }, { key: secret })).status, 202);
 });
 
-check(7, 'Without a network the form keeps every field, and the second try makes one key', async ({ stack, browser }) => {
-  const page = await openConsole({ stack, browser });
-  const name = uniqueName('Offline');
-  await fillCreate(page, name);
-  await page.context().setOffline(true);
-  await button(page, 'Create key').click();
-  await page.getByRole('alert').filter({ hasText: 'No response' }).waitFor();
-  assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), name);
-  assert.ok(await page.getByLabel('All Recipients').isChecked());
-  await page.context().setOffline(false);
-  await button(page, 'Create key').click();
-  await secretOf(page);
-  assert.equal((await stack.keysNamed(name)).length, 1);
-});
+check(
+  7,
+  'Without a network the form keeps every field, and the second try makes one key',
+  async ({ stack, browser }) => {
+    const page = await openConsole({ stack, browser });
+    const name = uniqueName('Offline');
+    await fillCreate(page, name);
+    await page.context().setOffline(true);
+    await button(page, 'Create key').click();
+    await page.getByRole('alert').filter({ hasText: 'No response' }).waitFor();
+    assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), name);
+    assert.ok(await page.getByLabel('All Recipients').isChecked());
+    await page.context().setOffline(false);
+    await button(page, 'Create key').click();
+    await secretOf(page);
+    assert.equal((await stack.keysNamed(name)).length, 1);
+  },
+);
 
 check(8, 'A double click and Enter with a click send one request', async ({ stack, browser }) => {
   const page = await openConsole({ stack, browser });
@@ -132,39 +159,43 @@ check(8, 'A double click and Enter with a click send one request', async ({ stac
   assert.equal((await stack.keysNamed(name)).length, 1);
 });
 
-check(9, 'Each field error is at its field, the first one has the focus, and nothing is cleared', async ({ stack, browser }) => {
-  const page = await openConsole({ stack, browser });
-  await button(page, 'Create new key').first().click();
-  await page.getByLabel('All Recipients').check();
-  await page.locator('summary').click();
-  await page.getByLabel('Requests per minute').fill('many');
-  await button(page, 'Create key').click();
-  const name = page.getByLabel('Name', { exact: true });
-  await page.locator('[aria-invalid]').first().waitFor();
-  assert.match(await describedBy(page, name), /characters/);
-  assert.match(await describedBy(page, page.getByLabel('Requests per minute')), /whole number|integer/);
-  await page.waitForFunction(() => document.activeElement === document.querySelector('[aria-invalid]'));
-  assert.equal(await page.getByLabel('Requests per minute').inputValue(), 'many');
+check(
+  9,
+  'Each field error is at its field, the first one has the focus, and nothing is cleared',
+  async ({ stack, browser }) => {
+    const page = await openConsole({ stack, browser });
+    await button(page, 'Create new key').first().click();
+    await page.getByLabel('All Recipients').check();
+    await page.locator('summary').click();
+    await page.getByLabel('Requests per minute').fill('many');
+    await button(page, 'Create key').click();
+    const name = page.getByLabel('Name', { exact: true });
+    await page.locator('[aria-invalid]').first().waitFor();
+    assert.match(await describedBy(page, name), /characters/);
+    assert.match(await describedBy(page, page.getByLabel('Requests per minute')), /whole number|integer/);
+    await page.waitForFunction(() => document.activeElement === document.querySelector('[aria-invalid]'));
+    assert.equal(await page.getByLabel('Requests per minute').inputValue(), 'many');
 
-  // A channel that was deleted in between is marked, and can be taken out.
-  await stack.channel('gone-soon');
-  await page.getByLabel('Requests per minute').fill('');
-  await name.fill(uniqueName('Unknown'));
-  await page.getByLabel('Channel Scoped').check();
-  await page.getByLabel('gone-soon').check();
-  await stack.call('DELETE', '/channels/gone-soon');
-  await button(page, 'Create key').click();
-  await page.locator('.chip.bad').filter({ hasText: 'gone-soon' }).waitFor();
-  await button(page, 'Remove gone-soon').click();
-  assert.equal(await page.locator('.chip.bad').count(), 0);
-});
+    // A channel that was deleted in between is marked, and can be taken out.
+    await stack.channel('gone-soon');
+    await page.getByLabel('Requests per minute').fill('');
+    await name.fill(uniqueName('Unknown'));
+    await page.getByLabel('Channel Scoped').check();
+    await page.getByLabel('gone-soon').check();
+    await stack.call('DELETE', '/channels/gone-soon');
+    await button(page, 'Create key').click();
+    await page.locator('.chip.bad').filter({ hasText: 'gone-soon' }).waitFor();
+    await button(page, 'Remove gone-soon').click();
+    assert.equal(await page.locator('.chip.bad').count(), 0);
+  },
+);
 
 async function describedBy(page, field) {
   const ids = (await field.getAttribute('aria-describedby')).split(' ');
   return (await Promise.all(ids.map((id) => page.locator(`[id="${id}"]`).textContent()))).join(' ');
 }
 
-check(10, 'With a wrong clock in the browser, times are the server\'s', async ({ stack, browser }) => {
+check(10, "With a wrong clock in the browser, times are the server's", async ({ stack, browser }) => {
   for (const hours of [3, -3]) {
     const page = await openConsole({ stack, browser }, '#/channels', { clockHours: hours });
     await page.getByRole('link', { name: 'API keys' }).click();

@@ -28,17 +28,25 @@ async function states(stack) {
     ['keys', '#/keys'],
     ['no match', '#/keys?q=nothing-like-it'],
     ['create', '#/keys?q=room', open('Create new key')],
-    ['create with errors', '#/keys?q=room', async (page) => {
-      await button(page, 'Create new key').click();
-      await button(page, 'Create key').click();
-      await page.locator('.field-error').first().waitFor();
-    }],
-    ['create offline', '#/keys?q=room', async (page) => {
-      await button(page, 'Create new key').click();
-      await page.context().setOffline(true);
-      await button(page, 'Create key').click();
-      await page.locator('.note.bad').first().waitFor();
-    }],
+    [
+      'create with errors',
+      '#/keys?q=room',
+      async (page) => {
+        await button(page, 'Create new key').click();
+        await button(page, 'Create key').click();
+        await page.locator('.field-error').first().waitFor();
+      },
+    ],
+    [
+      'create offline',
+      '#/keys?q=room',
+      async (page) => {
+        await button(page, 'Create new key').click();
+        await page.context().setOffline(true);
+        await button(page, 'Create key').click();
+        await page.locator('.note.bad').first().waitFor();
+      },
+    ],
     ['secret', '#/keys?q=room', (page) => createInBrowser(page, uniqueName('Accessible'))],
     ['key', `#/keys/${webshop.id}`],
     ['key that rotates', `#/keys/${newsroom.id}`],
@@ -47,18 +55,26 @@ async function states(stack) {
     ['rotate', `#/keys/${newsroom.id}`, open('Rotate')],
     ['delete', `#/keys/${webshop.id}`, open('Delete')],
     ['try it', `#/keys/${webshop.id}`, open('Try it')],
-    ['explain', `#/keys/${webshop.id}`, async (page) => {
-      await button(page, 'Explain').click();
-      await page.locator('.explain .note').waitFor();
-    }],
+    [
+      'explain',
+      `#/keys/${webshop.id}`,
+      async (page) => {
+        await button(page, 'Explain').click();
+        await page.locator('.explain .note').waitFor();
+      },
+    ],
     ['no such key', '#/keys/01ARZ3NDEKTSV4RRFFQ69G5FAV'],
     ['channels', '#/channels'],
     ['create a channel', '#/channels', open('Create channel')],
-    ['channel in use', '#/channels', async (page) => {
-      await page.getByRole('button', { name: 'Delete the channel ops' }).click();
-      await page.locator('dialog .danger').click();
-      await page.locator('dialog li').first().waitFor();
-    }],
+    [
+      'channel in use',
+      '#/channels',
+      async (page) => {
+        await page.getByRole('button', { name: 'Delete the channel ops' }).click();
+        await page.locator('dialog .danger').click();
+        await page.locator('dialog li').first().waitFor();
+      },
+    ],
     ['pushes', '#/pushes'],
     ['push', `#/pushes/${pushes[0].id}`],
     ['activity', '#/activity'],
@@ -108,68 +124,90 @@ check(28, 'axe finds nothing on any page, dialog, error or empty state', async (
   assert.deepEqual(found, []);
 });
 
-check(29, 'The keyboard alone creates a key; targets are large enough; shortcuts can be switched off', async ({ stack, browser }) => {
-  const page = await openConsole({ stack, browser });
-  await page.getByRole('row').nth(1).waitFor();
-  await page.keyboard.press('n');
-  await page.getByRole('heading', { name: 'Create new key' }).waitFor();
-  const name = uniqueName('Keyboard');
-  await page.keyboard.type(name);
-  await page.getByLabel('Channel Scoped').focus();
-  await page.keyboard.press('ArrowDown');
-  await button(page, 'Create key').focus();
-  await page.keyboard.press('Enter');
-  await page.locator('#secret').waitFor();
-  await button(page, 'I have saved the key').focus();
-  await page.keyboard.press('Enter');
-  assert.equal((await stack.keysNamed(name)).length, 1);
+check(
+  29,
+  'The keyboard alone creates a key; targets are large enough; shortcuts can be switched off',
+  async ({ stack, browser }) => {
+    const page = await openConsole({ stack, browser });
+    await page.getByRole('row').nth(1).waitFor();
+    await page.keyboard.press('n');
+    await page.getByRole('heading', { name: 'Create new key' }).waitFor();
+    const name = uniqueName('Keyboard');
+    await page.keyboard.type(name);
+    await page.getByLabel('Channel Scoped').focus();
+    await page.keyboard.press('ArrowDown');
+    await button(page, 'Create key').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#secret').waitFor();
+    await button(page, 'I have saved the key').focus();
+    await page.keyboard.press('Enter');
+    assert.equal((await stack.keysNamed(name)).length, 1);
 
-  const small = await page.evaluate(() =>
-    [...document.querySelectorAll('button, input, select, [role="switch"], summary')]
-      .filter((element) => element.checkVisibility() && !element.matches('.skip, label input'))
-      .map((element) => ({ text: element.outerHTML.slice(0, 80), box: element.getBoundingClientRect() }))
-      .filter(({ box }) => box.width < 24 || box.height < 24)
-      .map(({ text, box }) => `${text} ${box.width} x ${box.height}`),
-  );
-  assert.deepEqual(small, []);
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll('button, input, select, [role="switch"], summary')]
+        .filter((element) => element.checkVisibility() && !element.matches('.skip, label input'))
+        .map((element) => ({ text: element.outerHTML.slice(0, 80), box: element.getBoundingClientRect() }))
+        .filter(({ box }) => box.width < 24 || box.height < 24)
+        .map(({ text, box }) => `${text} ${box.width} x ${box.height}`),
+    );
+    assert.deepEqual(small, []);
 
-  await page.keyboard.press('?');
-  await page.getByLabel('Use single-key shortcuts').uncheck();
-  await button(page, 'Close').click();
-  await page.keyboard.press('n');
-  assert.equal(await page.locator('dialog').count(), 0);
-});
+    await page.keyboard.press('?');
+    await page.getByLabel('Use single-key shortcuts').uncheck();
+    await button(page, 'Close').click();
+    await page.keyboard.press('n');
+    assert.equal(await page.locator('dialog').count(), 0);
+  },
+);
 
-check(30, 'At 400 % zoom and with wide text spacing nothing is cut or scrolls in two directions', async ({ stack, browser }) => {
-  await visit({ stack, browser }, { width: 320, height: 256 }, async (page, name) => {
-    // WCAG 1.4.12. A style sheet of the page's own kind, since the policy blocks inline styles.
-    await page.evaluate(() => {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }');
-      document.adoptedStyleSheets = [sheet];
+check(
+  30,
+  'At 400 % zoom and with wide text spacing nothing is cut or scrolls in two directions',
+  async ({ stack, browser }) => {
+    await visit({ stack, browser }, { width: 320, height: 256 }, async (page, name) => {
+      // WCAG 1.4.12. A style sheet of the page's own kind, since the policy blocks inline styles.
+      await page.evaluate(() => {
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(
+          '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }',
+        );
+        document.adoptedStyleSheets = [sheet];
+      });
+      const widths = await page.evaluate(() => ({
+        page: document.documentElement.scrollWidth,
+        dialog: Math.max(
+          0,
+          ...[...document.querySelectorAll('dialog')].map((dialog) => dialog.scrollWidth - dialog.clientWidth),
+        ),
+      }));
+      assert.ok(widths.page <= 320, `${name}: the page is ${widths.page} wide`);
+      assert.ok(widths.dialog <= 0, `${name}: the dialog scrolls sideways by ${widths.dialog}`);
     });
-    const widths = await page.evaluate(() => ({
-      page: document.documentElement.scrollWidth,
-      dialog: Math.max(0, ...[...document.querySelectorAll('dialog')].map((dialog) => dialog.scrollWidth - dialog.clientWidth)),
-    }));
-    assert.ok(widths.page <= 320, `${name}: the page is ${widths.page} wide`);
-    assert.ok(widths.dialog <= 0, `${name}: the dialog scrolls sideways by ${widths.dialog}`);
-  });
-});
+  },
+);
 
-check(31, 'With forced colors the state is visible; printing shows no control and no secret', async ({ stack, browser }) => {
-  const page = await openConsole({ stack, browser });
-  await page.getByRole('row').nth(1).waitFor();
-  await page.emulateMedia({ forcedColors: 'active' });
-  assert.ok((await page.locator('.badge').first().evaluate((badge) => getComputedStyle(badge).borderTopWidth)) !== '0px');
-  await page.emulateMedia({ media: 'print', forcedColors: 'none' });
-  assert.equal(await page.locator('.switch').first().isVisible(), false);
-  assert.ok(await page.locator('.key-name').first().isVisible());
-  await page.emulateMedia({ media: 'screen' });
-  await createInBrowser(page, uniqueName('Printed'));
-  await page.emulateMedia({ media: 'print' });
-  assert.equal(await page.locator('#secret').isVisible(), false);
-});
+check(
+  31,
+  'With forced colors the state is visible; printing shows no control and no secret',
+  async ({ stack, browser }) => {
+    const page = await openConsole({ stack, browser });
+    await page.getByRole('row').nth(1).waitFor();
+    await page.emulateMedia({ forcedColors: 'active' });
+    assert.ok(
+      (await page
+        .locator('.badge')
+        .first()
+        .evaluate((badge) => getComputedStyle(badge).borderTopWidth)) !== '0px',
+    );
+    await page.emulateMedia({ media: 'print', forcedColors: 'none' });
+    assert.equal(await page.locator('.switch').first().isVisible(), false);
+    assert.ok(await page.locator('.key-name').first().isVisible());
+    await page.emulateMedia({ media: 'screen' });
+    await createInBrowser(page, uniqueName('Printed'));
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await page.locator('#secret').isVisible(), false);
+  },
+);
 
 check(32, 'The accessibility tree names the columns, the rows and the switch', async ({ stack, browser }) => {
   const name = uniqueName('Tree');
@@ -187,25 +225,37 @@ check(32, 'The accessibility tree names the columns, the rows and the switch', a
   await table.getByRole('switch', { name: `${name} is active`, checked: true }).waitFor();
 });
 
-check(33, 'A slow API shows a placeholder after 200 ms, and a late answer does not replace a newer page', async ({ stack, browser }) => {
-  const slow = await stack.key(uniqueName('Slow'));
-  const page = await openConsole({ stack, browser }, '#/channels');
-  await page.route(`**/v1/keys/${slow.key.id}`, async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    await route.continue();
-  });
-  await page.goto(`${stack.console}#/keys/${slow.key.id}`);
-  await page.locator('.skeleton[data-shown="true"]').waitFor({ timeout: 1000 });
-  await page.getByRole('link', { name: 'Pushes', exact: true }).click();
-  await page.getByRole('heading', { name: 'Pushes', level: 1 }).waitFor();
-  await page.waitForTimeout(1800);
-  await page.getByRole('heading', { name: 'Pushes', level: 1 }).waitFor();
-});
+check(
+  33,
+  'A slow API shows a placeholder after 200 ms, and a late answer does not replace a newer page',
+  async ({ stack, browser }) => {
+    const slow = await stack.key(uniqueName('Slow'));
+    const page = await openConsole({ stack, browser }, '#/channels');
+    await page.route(`**/v1/keys/${slow.key.id}`, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await route.continue();
+    });
+    await page.goto(`${stack.console}#/keys/${slow.key.id}`);
+    await page.locator('.skeleton[data-shown="true"]').waitFor({ timeout: 1000 });
+    await page.getByRole('link', { name: 'Pushes', exact: true }).click();
+    await page.getByRole('heading', { name: 'Pushes', level: 1 }).waitFor();
+    await page.waitForTimeout(1800);
+    await page.getByRole('heading', { name: 'Pushes', level: 1 }).waitFor();
+  },
+);
 
 check(34, 'Headers, size and origins', async ({ stack, browser, report }) => {
   const response = await fetch(stack.console);
   const policy = response.headers.get('Content-Security-Policy');
-  for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'", 'trusted-types pushgate']) {
+  for (const part of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "require-trusted-types-for 'script'",
+    'trusted-types pushgate',
+  ]) {
     assert.ok(policy.includes(part), `the policy lacks ${part}`);
   }
   assert.ok(!policy.includes('unsafe'), policy);
@@ -221,7 +271,14 @@ check(34, 'Headers, size and origins', async ({ stack, browser, report }) => {
   await createInBrowser(page, uniqueName('Policy'));
   await button(page, 'I have saved the key').click();
   assert.deepEqual(await page.evaluate(() => window.violations), []);
-  const origins = [...new Set(page.requests.map(({ url }) => new URL(url)).filter(({ protocol }) => protocol !== 'data:').map(({ origin }) => origin))];
+  const origins = [
+    ...new Set(
+      page.requests
+        .map(({ url }) => new URL(url))
+        .filter(({ protocol }) => protocol !== 'data:')
+        .map(({ origin }) => origin),
+    ),
+  ];
   assert.deepEqual(origins, [stack.origin]);
 
   let script = 0;

@@ -2,7 +2,8 @@
 //
 //   node console/tests/run.mjs http://127.0.0.1:3000 [number …]
 //
-// Each check is printed with its result. The exit code is 1 if one failed.
+// Each check is printed with its result. The exit code is 1 if one failed. CHROMIUM is the browser's program if it is
+// not /usr/bin/chromium, and PUSH_SERVICE the address of a push service as the tests of the API have it.
 
 import { checks } from './check.mjs';
 import { Stack, launch } from './stack.mjs';
@@ -27,7 +28,9 @@ for (const { number, title, test } of checks.sort((a, b) => a.number - b.number)
   const figures = [];
   try {
     await test({ stack, browser, report: (figure) => figures.push(figure) });
-    console.log(`ok   ${String(number).padStart(2)}  ${title} (${[...figures, `${Date.now() - started} ms`].join(', ')})`);
+    console.log(
+      `ok   ${String(number).padStart(2)}  ${title} (${[...figures, `${Date.now() - started} ms`].join(', ')})`,
+    );
   } catch (error) {
     failures += 1;
     console.log(`FAIL ${String(number).padStart(2)}  ${title}\n${String(error.stack).replace(/^/gm, '       ')}`);

@@ -26,20 +26,26 @@ const PICTURES = {
   keys: ['#/keys'],
   'keys-no-match': ['#/keys?q=nothing-like-it'],
   create: ['#/keys', (page) => button(page, 'Create new key').click()],
-  'create-errors': ['#/keys', async (page) => {
-    await button(page, 'Create new key').click();
-    await page.locator('summary').click();
-    await page.getByLabel('Requests per minute').fill('many');
-    await button(page, 'Create key').click();
-    await page.locator('.field-error').first().waitFor();
-  }],
-  reveal: ['#/keys', async (page) => {
-    await button(page, 'Create new key').click();
-    await page.getByLabel('Name', { exact: true }).fill('Picture');
-    await page.getByLabel('All Recipients').check();
-    await button(page, 'Create key').click();
-    await page.locator('#secret').waitFor();
-  }],
+  'create-errors': [
+    '#/keys',
+    async (page) => {
+      await button(page, 'Create new key').click();
+      await page.locator('summary').click();
+      await page.getByLabel('Requests per minute').fill('many');
+      await button(page, 'Create key').click();
+      await page.locator('.field-error').first().waitFor();
+    },
+  ],
+  reveal: [
+    '#/keys',
+    async (page) => {
+      await button(page, 'Create new key').click();
+      await page.getByLabel('Name', { exact: true }).fill('Picture');
+      await page.getByLabel('All Recipients').check();
+      await button(page, 'Create key').click();
+      await page.locator('#secret').waitFor();
+    },
+  ],
   key: [`#/keys/${webshop.id}`],
   'key-rotating': [`#/keys/${newsroom.id}`],
   'key-publishable': [`#/keys/${signUp.id}`],
@@ -49,11 +55,14 @@ const PICTURES = {
   'key-try': [`#/keys/${webshop.id}`, (page) => button(page, 'Try it').click()],
   channels: ['#/channels'],
   'channel-create': ['#/channels', (page) => button(page, 'Create channel').click()],
-  'channel-in-use': ['#/channels', async (page) => {
-    await page.getByRole('button', { name: 'Delete the channel ops' }).click();
-    await page.locator('dialog .danger').click();
-    await page.locator('dialog li').first().waitFor();
-  }],
+  'channel-in-use': [
+    '#/channels',
+    async (page) => {
+      await page.getByRole('button', { name: 'Delete the channel ops' }).click();
+      await page.locator('dialog .danger').click();
+      await page.locator('dialog li').first().waitFor();
+    },
+  ],
   pushes: ['#/pushes'],
   push: [`#/pushes/${pushes[0].id}`],
   activity: ['#/activity'],
@@ -77,7 +86,11 @@ for (const theme of ['light', 'dark']) {
       if (page.lines.length > 0) console.log(name, size, theme, page.lines);
       await page.context().close();
     }
-    for (const [name, user] of [['member', 'member@acme'], ['nobody', 'nobody@nowhere'], ['empty', 'admin@globex']]) {
+    for (const [name, user] of [
+      ['member', 'member@acme'],
+      ['nobody', 'nobody@nowhere'],
+      ['empty', 'admin@globex'],
+    ]) {
       if (only && !only.includes(name)) continue;
       const page = await newPage(browser, { ...viewport, theme });
       await open(stack, page, '#/keys', user);

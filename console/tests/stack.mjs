@@ -43,7 +43,11 @@ export class Stack {
   async call(method, path, body, { user = 'admin@acme', key, headers } = {}) {
     const response = await fetch(`${this.base}/v1${path}`, {
       method,
-      headers: { Authorization: `Bearer ${key ?? (await this.token(user))}`, 'Content-Type': 'application/json', ...headers },
+      headers: {
+        Authorization: `Bearer ${key ?? (await this.token(user))}`,
+        'Content-Type': 'application/json',
+        ...headers,
+      },
       body: body && JSON.stringify(body),
     });
     const text = await response.text();

@@ -39,41 +39,45 @@ async function receivedPushes() {
   return lines.split('\n').filter(Boolean);
 }
 
-check(36, 'A push is sent to this browser and arrives, and nothing is left behind', async ({ stack, browser, report }) => {
-  if (!PUSH_SERVICE) return report('skipped: PUSH_SERVICE is not set');
-  const subscription = await (await fetch(`${PUSH_SERVICE}/subscription`)).json();
-  const channel = `try-${Date.now().toString(36)}`;
-  await stack.channel(channel);
-  const { key } = await stack.key(uniqueName('Tried'), { scope: 'channels', channels: [channel] });
-  const page = await openConsole({ stack, browser }, '#/channels', { permissions: ['notifications'] });
-  await replaceSubscribe(page, subscription);
-  await page.goto(`${stack.console}#/keys/${key.id}`);
-  await page.reload();
-  const again = page.locator('button[value="admin@acme"]');
-  await Promise.race([again.waitFor(), button(page, 'Try it').waitFor()]);
-  if (await again.isVisible()) await again.click();
-  // A run that was stopped may have left one, which expires.
-  const helpers = async () => (await stack.keysNamed('Try it')).length;
-  const before = await helpers();
-  await button(page, 'Try it').click();
-  await button(page, 'Subscribe this browser').click();
-  await page.getByText('This browser is subscribed.').waitFor();
-  await page.getByText('one subscription: this browser').waitFor();
-  assert.equal(await helpers(), before + 1);
-  const stop = await deliverTo(page, stack);
-  await button(page, 'Send a push').click();
-  await page.getByText(/It arrived after/).waitFor({ timeout: 20_000 });
-  stop();
-  const shown = await page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.getRegistration('/v1/console/');
-    return (await registration.getNotifications()).map(({ title }) => title);
-  });
-  assert.deepEqual(shown, ['Hello from Pushgate']);
-  assert.deepEqual(await page.evaluate(() => window.violations), []);
-  await button(page, 'Close').click();
-  for (let tries = 0; tries < 20 && (await helpers()) > before; tries++) await page.waitForTimeout(100);
-  assert.equal(await helpers(), before);
-});
+check(
+  36,
+  'A push is sent to this browser and arrives, and nothing is left behind',
+  async ({ stack, browser, report }) => {
+    if (!PUSH_SERVICE) return report('skipped: PUSH_SERVICE is not set');
+    const subscription = await (await fetch(`${PUSH_SERVICE}/subscription`)).json();
+    const channel = `try-${Date.now().toString(36)}`;
+    await stack.channel(channel);
+    const { key } = await stack.key(uniqueName('Tried'), { scope: 'channels', channels: [channel] });
+    const page = await openConsole({ stack, browser }, '#/channels', { permissions: ['notifications'] });
+    await replaceSubscribe(page, subscription);
+    await page.goto(`${stack.console}#/keys/${key.id}`);
+    await page.reload();
+    const again = page.locator('button[value="admin@acme"]');
+    await Promise.race([again.waitFor(), button(page, 'Try it').waitFor()]);
+    if (await again.isVisible()) await again.click();
+    // A run that was stopped may have left one, which expires.
+    const helpers = async () => (await stack.keysNamed('Try it')).length;
+    const before = await helpers();
+    await button(page, 'Try it').click();
+    await button(page, 'Subscribe this browser').click();
+    await page.getByText('This browser is subscribed.').waitFor();
+    await page.getByText('one subscription: this browser').waitFor();
+    assert.equal(await helpers(), before + 1);
+    const stop = await deliverTo(page, stack);
+    await button(page, 'Send a push').click();
+    await page.getByText(/It arrived after/).waitFor({ timeout: 20_000 });
+    stop();
+    const shown = await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.getRegistration('/v1/console/');
+      return (await registration.getNotifications()).map(({ title }) => title);
+    });
+    assert.deepEqual(shown, ['Hello from Pushgate']);
+    assert.deepEqual(await page.evaluate(() => window.violations), []);
+    await button(page, 'Close').click();
+    for (let tries = 0; tries < 20 && (await helpers()) > before; tries++) await page.waitForTimeout(100);
+    assert.equal(await helpers(), before);
+  },
+);
 
 check(37, 'A browser that reaches no push service says so after its time limit', async ({ stack, browser }) => {
   await stack.channel('ops');
@@ -100,7 +104,10 @@ check(35, 'A new deployment is noticed, and nothing typed is lost', async ({ sta
   await page.getByLabel('Search', { exact: true }).fill('typed');
   await page.route('**/v1/console', async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replace(/"version":\s*"[^"]*"/, '"version":"another"') });
+    await route.fulfill({
+      response,
+      body: (await response.text()).replace(/"version":\s*"[^"]*"/, '"version":"another"'),
+    });
   });
   await page.evaluate(() => {
     const { now } = Date;

@@ -45,8 +45,17 @@ export class Failure extends Error {
       return new Failure(texts.failure.unknownTitle, detail, 'unknown', response.status, requestId, [], retryAfter);
     }
     const keyId = body.key_id ?? response.headers.get('Location')?.split('/').pop() ?? null;
-    return new Failure(body.title, body.detail, body.code, response.status, body.request_id ?? requestId,
-      body.errors ?? [], retryAfter, body.keys ?? [], keyId);
+    return new Failure(
+      body.title,
+      body.detail,
+      body.code,
+      response.status,
+      body.request_id ?? requestId,
+      body.errors ?? [],
+      retryAfter,
+      body.keys ?? [],
+      keyId,
+    );
   }
 
   /** What was thrown, as a failure. Errors in the console's own code are thrown again. */

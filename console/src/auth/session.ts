@@ -74,9 +74,12 @@ function accept(accepted: Identity): void {
   identity = accepted;
   clearTimeout(renewal);
   const left = accepted.expiresAt - serverNow() - RENEW_BEFORE_MS;
-  renewal = setTimeout(() => {
-    reauthentication.value ??= { required: false };
-  }, Math.max(0, left));
+  renewal = setTimeout(
+    () => {
+      reauthentication.value ??= { required: false };
+    },
+    Math.max(0, left),
+  );
 }
 
 /** Asks the user to sign in again. Fails if they do not want to. */

@@ -76,7 +76,10 @@ function ChannelTable({ channels, onDelete }: { channels: Channel[]; onDelete: (
           </RowHead>
           <Cell number label={labels.keys}>
             {channel.keys > 0 ? (
-              <a href={href('keys', { channel: channel.slug })} aria-label={texts.channels.keysOf(channel.slug, channel.keys)}>
+              <a
+                href={href('keys', { channel: channel.slug })}
+                aria-label={texts.channels.keysOf(channel.slug, channel.keys)}
+              >
                 {channel.keys}
               </a>
             ) : (

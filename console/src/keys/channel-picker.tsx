@@ -38,7 +38,12 @@ export function ChannelPicker({ chosen, onChange, error, unknown }: Props) {
           {chosen.map((slug) => (
             <li key={slug} class={unknown.includes(slug) ? 'chip bad' : 'chip'}>
               {slug}
-              <button type="button" class="chip-remove" aria-label={texts.common.remove(slug)} onClick={() => toggle(slug, false)}>
+              <button
+                type="button"
+                class="chip-remove"
+                aria-label={texts.common.remove(slug)}
+                onClick={() => toggle(slug, false)}
+              >
                 <Icon name="close" />
               </button>
               {unknown.includes(slug) && <span class="visually-hidden">{texts.form.channelUnknown}</span>}
@@ -47,13 +52,23 @@ export function ChannelPicker({ chosen, onChange, error, unknown }: Props) {
         </ul>
       )}
       {unknown.length > 0 && <p class="field-error">{texts.form.channelUnknown}</p>}
-      <TextField label={texts.form.channelsFilter} value={filter} onInput={(text) => setFilter(text.trim().toLowerCase())} />
+      <TextField
+        label={texts.form.channelsFilter}
+        value={filter}
+        onInput={(text) => setFilter(text.trim().toLowerCase())}
+      />
       {failure && <FailureNote failure={failure} onRetry={reload} />}
       {!slugs && !failure && <Skeleton lines={2} />}
       {slugs && (
         <div class="picker">
           {found.slice(0, MAX_SHOWN).map((slug) => (
-            <Choice key={slug} type="checkbox" label={slug} checked={chosen.includes(slug)} onChange={(checked) => toggle(slug, checked)} />
+            <Choice
+              key={slug}
+              type="checkbox"
+              label={slug}
+              checked={chosen.includes(slug)}
+              onChange={(checked) => toggle(slug, checked)}
+            />
           ))}
           {found.length > MAX_SHOWN && <p class="hint">{texts.form.channelsMore(found.length - MAX_SHOWN)}</p>}
           {found.length === 0 && !filter && <p class="hint">{texts.form.channelsNone}</p>}

@@ -18,7 +18,9 @@ export function Conflict({ before, theirs, mine, onSave, onReset }: Props) {
   const changes: KeyChanges = toChanges(mine, before);
   const yours = { ...before, ...changes } as Key;
   const text = (key: Key, field: Field) => fieldText(field, key[field]);
-  const fields = FIELDS.filter((field) => text(before, field) !== text(theirs, field) || text(before, field) !== text(yours, field));
+  const fields = FIELDS.filter(
+    (field) => text(before, field) !== text(theirs, field) || text(before, field) !== text(yours, field),
+  );
   const words = texts.edit;
   return (
     <div class="note warn conflict" role="alert">

@@ -42,7 +42,9 @@ export function DeleteDialog({ of: key, onClose, onDeleted }: Props) {
       <form onSubmit={submit}>
         <p>{texts.delete.final}</p>
         <p>
-          {key.last_used_at ? texts.delete.lastUsed(formatRelative(key.last_used_at, now.value)) : texts.delete.neverUsed}{' '}
+          {key.last_used_at
+            ? texts.delete.lastUsed(formatRelative(key.last_used_at, now.value))
+            : texts.delete.neverUsed}{' '}
           {inUse && texts.delete.week(requestsOfWeek(key.usage))}
         </p>
         {inUse && (

@@ -63,7 +63,11 @@ export function FilterBar({ filters, onChange }: Props) {
         options={Object.entries(texts.keys.sorts) as [Sort, string][]}
       />
       <label class="toggle-chip">
-        <input type="checkbox" checked={filters.unused} onChange={(event) => change({ unused: event.currentTarget.checked })} />
+        <input
+          type="checkbox"
+          checked={filters.unused}
+          onChange={(event) => change({ unused: event.currentTarget.checked })}
+        />
         {words.unused}
       </label>
       {filters.channel && (

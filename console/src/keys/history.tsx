@@ -12,11 +12,14 @@ import { FIELDS, type Field, fieldText } from './field-values.ts';
 
 /** `version` changes when the key does: then there is a new event. */
 export function KeyHistory({ id, version }: { id: string; version: string }) {
-  const pages = usePages(async (cursor) => {
-    const params = { path: { id }, query: { limit: 20, ...(cursor && { cursor }) } };
-    const page = await request(() => client.GET('/keys/{id}/history', { params }));
-    return { items: page.events, next: page.next_cursor };
-  }, [id, version]);
+  const pages = usePages(
+    async (cursor) => {
+      const params = { path: { id }, query: { limit: 20, ...(cursor && { cursor }) } };
+      const page = await request(() => client.GET('/keys/{id}/history', { params }));
+      return { items: page.events, next: page.next_cursor };
+    },
+    [id, version],
+  );
 
   return (
     <>
@@ -58,7 +61,9 @@ export function Changes({ of: event }: { of: Pick<Event, 'action' | 'changes'> }
             <dt>{texts.history.fields[field]}</dt>
             <dd>
               {event.action !== 'created' && <del>{fieldText(field, change?.from ?? null)}</del>}
-              {event.action === 'changed' || event.action === 'rotated' ? <span class="visually-hidden"> {texts.history.to} </span> : null}
+              {event.action === 'changed' || event.action === 'rotated' ? (
+                <span class="visually-hidden"> {texts.history.to} </span>
+              ) : null}
               {event.action !== 'deleted' && <ins>{fieldText(field, change?.to ?? null)}</ins>}
             </dd>
           </div>

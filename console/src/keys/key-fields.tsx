@@ -43,7 +43,9 @@ export function KeyFields({ draft, expiries, failure, onChange }: Props) {
             }
             checked={draft.permissions.includes(permission)}
             onChange={(checked) =>
-              change({ permissions: PERMISSIONS.filter((it) => (it === permission ? checked : draft.permissions.includes(it))) })
+              change({
+                permissions: PERMISSIONS.filter((it) => (it === permission ? checked : draft.permissions.includes(it))),
+              })
             }
           />
         ))}

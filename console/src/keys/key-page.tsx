@@ -73,7 +73,9 @@ function NoSuchKey({ id }: { id: string }) {
   return (
     <Page title={texts.key.notFoundTitle} back={back}>
       <p role="status">
-        {deletion ? texts.failure.deletedBy(actorName(deletion.by), formatRelative(deletion.at, now.value)) : texts.key.notFound}
+        {deletion
+          ? texts.failure.deletedBy(actorName(deletion.by), formatRelative(deletion.at, now.value))
+          : texts.key.notFound}
       </p>
       {deletion && <KeyHistory id={id} version="" />}
     </Page>
@@ -164,7 +166,9 @@ function RotationBanner({ of: key }: { of: Key }) {
       <Icon name="rotating" />
       <div>
         <strong>{texts.key.rotation(old_hint, formatExact(old_valid_until))}</strong>{' '}
-        {old_last_used_at ? texts.key.rotationUsed(formatRelative(old_last_used_at, now.value)) : texts.key.rotationUnused}
+        {old_last_used_at
+          ? texts.key.rotationUsed(formatRelative(old_last_used_at, now.value))
+          : texts.key.rotationUnused}
       </div>
     </div>
   );

@@ -27,7 +27,8 @@ const ROWS = 50;
 export function KeysPage() {
   const filters = readFilters(route.value.query);
   // What the address says by then: the search field changes it a little later than it was typed.
-  const apply = (changes: Partial<Filters>) => replaceRoute(filtersHref({ ...readFilters(route.value.query), ...changes }));
+  const apply = (changes: Partial<Filters>) =>
+    replaceRoute(filtersHref({ ...readFilters(route.value.query), ...changes }));
   // Filtered again only after a change of the keys, the address or the time.
   const found = useComputed(() => applyFilters(keys.value ?? [], readFilters(route.value.query), now.value));
 
@@ -142,7 +143,12 @@ function KeysTable({ found, filters, onChange }: TableProps) {
           <button type="button" class="button small" disabled={page === 1} onClick={() => onChange({ page: page - 1 })}>
             {texts.common.previousPage}
           </button>
-          <button type="button" class="button small" disabled={page === pages} onClick={() => onChange({ page: page + 1 })}>
+          <button
+            type="button"
+            class="button small"
+            disabled={page === pages}
+            onClick={() => onChange({ page: page + 1 })}
+          >
             {texts.common.nextPage}
           </button>
         </nav>
@@ -155,7 +161,11 @@ function NoMatch({ filters }: { filters: Filters }) {
   return (
     <Empty title={texts.keys.noMatchTitle}>
       <p>{texts.keys.noMatch}</p>
-      <button type="button" class="button" onClick={() => go(filtersHref({ ...readFilters(new URLSearchParams()), sort: filters.sort }))}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => go(filtersHref({ ...readFilters(new URLSearchParams()), sort: filters.sort }))}
+      >
         {texts.keys.filters.clear}
       </button>
     </Empty>

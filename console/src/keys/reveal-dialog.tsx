@@ -27,7 +27,16 @@ export function reveal(of: Reveal['of'], { key, secret }: KeyWithSecret): void {
 }
 
 export function RevealDialogHost() {
-  return revealed.value && <RevealDialog of={revealed.value.of} subject={revealed.value.key} holder={revealed.value.holder} onSaved={forget} />;
+  return (
+    revealed.value && (
+      <RevealDialog
+        of={revealed.value.of}
+        subject={revealed.value.key}
+        holder={revealed.value.holder}
+        onSaved={forget}
+      />
+    )
+  );
 }
 
 function forget(): void {
@@ -38,7 +47,12 @@ function forget(): void {
   setTimeout(() => document.getElementById('create-key')?.focus());
 }
 
-function RevealDialog({ of, subject: key, holder, onSaved }: Omit<Reveal, 'key'> & { subject: Key; onSaved: () => void }) {
+function RevealDialog({
+  of,
+  subject: key,
+  holder,
+  onSaved,
+}: Omit<Reveal, 'key'> & { subject: Key; onSaved: () => void }) {
   const source = useRef<HTMLElement>(null);
   const [trying, setTrying] = useState(false);
   useLeaveGuard();

@@ -54,7 +54,9 @@ export function RotateDialog({ of: key, onClose, onRotated }: Props) {
     <Dialog title={texts.rotate.title(key.name)} onClose={onClose}>
       <form onSubmit={submit}>
         <p>{texts.rotate.description}</p>
-        {key.rotation && isRotating(key, now.value) && <p class="note warn">{texts.rotate.running(key.rotation.old_hint)}</p>}
+        {key.rotation && isRotating(key, now.value) && (
+          <p class="note warn">{texts.rotate.running(key.rotation.old_hint)}</p>
+        )}
         <FieldGroup legend={texts.rotate.overlap} error={failure?.at('/overlap_seconds')}>
           {OVERLAPS.map((seconds) => (
             <Choice

@@ -21,7 +21,8 @@ export function describeDraft(draft: Draft, currentExpiry: string | null = null)
 
 function reach({ scope, channels }: Draft): string {
   if (scope === 'all') return texts.sentence.toAll;
-  const named = channels.length > MAX_NAMED_CHANNELS ? texts.sentence.channelCount(channels.length) : formatList(channels);
+  const named =
+    channels.length > MAX_NAMED_CHANNELS ? texts.sentence.channelCount(channels.length) : formatList(channels);
   return texts.sentence.toChannels(named);
 }
 

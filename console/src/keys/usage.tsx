@@ -30,11 +30,19 @@ export function SparkLine({ usage }: { usage: Usage }) {
   const counts = usage.days.map((day) => day.count).reverse();
   const max = Math.max(1, ...counts);
   const step = WIDTH / (counts.length - 1);
-  const points = counts.map((count, day) => `${(day * step).toFixed(1)} ${(HEIGHT - 2 - (count / max) * (HEIGHT - 4)).toFixed(1)}`);
+  const points = counts.map(
+    (count, day) => `${(day * step).toFixed(1)} ${(HEIGHT - 2 - (count / max) * (HEIGHT - 4)).toFixed(1)}`,
+  );
   return (
     <span class="spark">
       <span>{formatNumber(usage.total)}</span>
-      <svg role="img" aria-label={describeUsage(usage)} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT}>
+      <svg
+        role="img"
+        aria-label={describeUsage(usage)}
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        width={WIDTH}
+        height={HEIGHT}
+      >
         <path d={`M${points.join('L')}`} fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round" />
       </svg>
     </span>
@@ -52,11 +60,25 @@ export function UsageChart({ usage }: { usage: Usage }) {
       <p>
         <strong>{describeUsage(usage)}</strong> <span class="muted">· {texts.key.usageTotal(usage.total)}</span>
       </p>
-      <svg class="usage-chart" role="img" aria-label={describeUsage(usage)} viewBox={`0 0 ${days.length * BAR} ${CHART_HEIGHT}`} preserveAspectRatio="none">
+      <svg
+        class="usage-chart"
+        role="img"
+        aria-label={describeUsage(usage)}
+        viewBox={`0 0 ${days.length * BAR} ${CHART_HEIGHT}`}
+        preserveAspectRatio="none"
+      >
         {days.map((day, index) => {
           const height = day.count === 0 ? 2 : Math.max(4, (day.count / max) * (CHART_HEIGHT - 4));
           return (
-            <rect key={day.date} class={day.count === 0 ? 'zero' : 'bar'} x={index * BAR + 3} y={CHART_HEIGHT - height} width={BAR - 6} height={height} rx="2">
+            <rect
+              key={day.date}
+              class={day.count === 0 ? 'zero' : 'bar'}
+              x={index * BAR + 3}
+              y={CHART_HEIGHT - height}
+              width={BAR - 6}
+              height={height}
+              rx="2"
+            >
               <title>{`${formatUtcDay(day.date)}: ${formatNumber(day.count)}`}</title>
             </rect>
           );

@@ -26,11 +26,14 @@ interface Props {
 export function PushTable({ keyId, filter }: Props) {
   const short = keyId !== undefined;
   const sender = keyId ?? filter;
-  const pages = usePages(async (cursor) => {
-    const query = { limit: short ? FEW : PAGE_SIZE, ...(cursor && { cursor }), ...(sender && { key_id: sender }) };
-    const page = await request(() => client.GET('/pushes', { params: { query } }));
-    return { items: page.pushes, next: page.next_cursor };
-  }, [sender]);
+  const pages = usePages(
+    async (cursor) => {
+      const query = { limit: short ? FEW : PAGE_SIZE, ...(cursor && { cursor }), ...(sender && { key_id: sender }) };
+      const page = await request(() => client.GET('/pushes', { params: { query } }));
+      return { items: page.pushes, next: page.next_cursor };
+    },
+    [sender],
+  );
 
   const labels = texts.pushes.columns;
   if (pages.items === null) return pages.failure ? <More pages={pages} /> : <Skeleton lines={3} />;

@@ -34,9 +34,17 @@ export async function getApplicationServerKey(secret: SecretSource): Promise<str
 }
 
 /** Puts the browser into the channel. Returns the subscription's ID. */
-export async function putSubscription(secret: SecretSource, subscription: PushSubscription, channel: string): Promise<string> {
+export async function putSubscription(
+  secret: SecretSource,
+  subscription: PushSubscription,
+  channel: string,
+): Promise<string> {
   const { endpoint, keys } = subscription.toJSON();
-  const body = { endpoint: endpoint ?? '', keys: { p256dh: keys?.p256dh ?? '', auth: keys?.auth ?? '' }, channels: [channel] };
+  const body = {
+    endpoint: endpoint ?? '',
+    keys: { p256dh: keys?.p256dh ?? '', auth: keys?.auth ?? '' },
+    channels: [channel],
+  };
   return (await received(clientWith(secret).PUT('/subscriptions', { body }))).id;
 }
 

@@ -4,7 +4,13 @@ import type { Key, Permission } from '../api/types.ts';
 import { serverNow } from '../clock.ts';
 import { createKey, deleteKey } from '../keys/requests.ts';
 import { askPermission, subscribeBrowser } from './browser.ts';
-import { type SecretSource, deleteSubscription, getApplicationServerKey, putSubscription, sendPush } from './key-requests.ts';
+import {
+  type SecretSource,
+  deleteSubscription,
+  getApplicationServerKey,
+  putSubscription,
+  sendPush,
+} from './key-requests.ts';
 
 const HELPER_NAME = 'Try it';
 const HELPER_LIFETIME_MS = 60 * 60_000;
@@ -47,7 +53,10 @@ export class Trial {
     const subscription = this.#subscription;
     const helper = this.#helper;
     if (subscription) {
-      await Promise.allSettled([deleteSubscription(this.#sourceFor('Subscriptions/Write'), subscription.id), subscription.browser.unsubscribe()]);
+      await Promise.allSettled([
+        deleteSubscription(this.#sourceFor('Subscriptions/Write'), subscription.id),
+        subscription.browser.unsubscribe(),
+      ]);
     }
     this.#subscription = null;
     this.#helper = null;

@@ -54,7 +54,12 @@ export function TryIt({ of: key, secret }: { of: Key; secret: SecretSource | nul
       ) : (
         <>
           {slugs.length > 1 && (
-            <Select label={texts.tryIt.channel} value={channel} options={slugs.map((slug) => [slug, slug] as const)} onChange={setChosen} />
+            <Select
+              label={texts.tryIt.channel}
+              value={channel}
+              options={slugs.map((slug) => [slug, slug] as const)}
+              onChange={setChosen}
+            />
           )}
           {Trial.needsHelper(key, secret) && <p class="hint">{texts.tryIt.helper}</p>}
           <Subscribe start={() => new Trial(key, secret, channel)} onSubscribed={setTrial} />
@@ -136,9 +141,15 @@ function Send({ trial }: { trial: Trial }) {
       <TextField label={texts.tryIt.message} value={title} onInput={setTitle} />
       {recipients && <p class="hint">{texts.tryIt.reach(recipients.count, recipients.exact)}</p>}
       <button type="button" class="button primary" aria-disabled={busy} onClick={send}>
-        {busy ? texts.tryIt.sending : recipients && recipients.count > 1 ? texts.tryIt.sendTo(recipients.count) : texts.tryIt.send}
+        {busy
+          ? texts.tryIt.sending
+          : recipients && recipients.count > 1
+            ? texts.tryIt.sendTo(recipients.count)
+            : texts.tryIt.send}
       </button>
-      <div role="status">{outcome && <p class={outcome.state === 'arrived' ? 'note good' : 'note'}>{outcomeText(outcome)}</p>}</div>
+      <div role="status">
+        {outcome && <p class={outcome.state === 'arrived' ? 'note good' : 'note'}>{outcomeText(outcome)}</p>}
+      </div>
       <FailureNote failure={failure} />
     </>
   );
@@ -146,7 +157,12 @@ function Send({ trial }: { trial: Trial }) {
 
 function outcomeText(outcome: Outcome): string {
   if (outcome.state === 'arrived') return texts.tryIt.arrived(outcome.seconds);
-  return { waiting: texts.tryIt.sent, late: texts.tryIt.late, delivered: texts.tryIt.delivered, failed: texts.tryIt.failed }[outcome.state];
+  return {
+    waiting: texts.tryIt.sent,
+    late: texts.tryIt.late,
+    delivered: texts.tryIt.delivered,
+    failed: texts.tryIt.failed,
+  }[outcome.state];
 }
 
 /** The IDs of the pushes that arrived in this browser, with their times. */
@@ -154,7 +170,9 @@ function useArrivals() {
   const arrived = useRef(new Map<string, number>());
   useEffect(() => {
     const channel = new BroadcastChannel(PUSH_CHANNEL);
-    channel.addEventListener('message', ({ data }: MessageEvent<ArrivedPush>) => arrived.current.set(data.id, performance.now()));
+    channel.addEventListener('message', ({ data }: MessageEvent<ArrivedPush>) =>
+      arrived.current.set(data.id, performance.now()),
+    );
     return () => channel.close();
   }, []);
   return arrived;

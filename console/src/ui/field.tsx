@@ -29,7 +29,11 @@ export function TextField({ label, value, onInput, hint, error, input }: FieldPr
         onInput={(event) => onInput(event.currentTarget.value)}
       />
       {hint && <Hint id={`${id}-hint`}>{hint}</Hint>}
-      {error && <FieldErrorText id={`${id}-error`} subject={label}>{error}</FieldErrorText>}
+      {error && (
+        <FieldErrorText id={`${id}-error`} subject={label}>
+          {error}
+        </FieldErrorText>
+      )}
     </div>
   );
 }
@@ -50,7 +54,11 @@ export function FieldGroup({ legend, error, hint, children }: GroupProps) {
       <legend>{legend}</legend>
       {children}
       {hint && <Hint id={`${id}-hint`}>{hint}</Hint>}
-      {error && <FieldErrorText id={`${id}-error`} subject={legend}>{error}</FieldErrorText>}
+      {error && (
+        <FieldErrorText id={`${id}-error`} subject={legend}>
+          {error}
+        </FieldErrorText>
+      )}
     </fieldset>
   );
 }
@@ -118,7 +126,11 @@ export function Select<T extends string>({ label, value, options, onChange, comp
           </option>
         ))}
       </select>
-      {error && <FieldErrorText id={`${id}-error`} subject={label}>{error}</FieldErrorText>}
+      {error && (
+        <FieldErrorText id={`${id}-error`} subject={label}>
+          {error}
+        </FieldErrorText>
+      )}
     </div>
   );
 }

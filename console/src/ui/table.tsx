@@ -3,7 +3,15 @@
 import type { ComponentChildren } from 'preact';
 import { Icon } from './icons.tsx';
 
-export function Table({ caption, head, children }: { caption: string; head: ComponentChildren; children: ComponentChildren }) {
+export function Table({
+  caption,
+  head,
+  children,
+}: {
+  caption: string;
+  head: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <div class="card table-card">
       <table role="table">
@@ -47,7 +55,15 @@ export function SortedHead({ children, number = false, order, onSort }: SortedHe
 }
 
 /** A cell; on a card, with the column's label. */
-export function Cell({ label, number = false, children }: { label: string; number?: boolean; children: ComponentChildren }) {
+export function Cell({
+  label,
+  number = false,
+  children,
+}: {
+  label: string;
+  number?: boolean;
+  children: ComponentChildren;
+}) {
   return (
     <td role="cell" class={number ? 'number' : undefined} data-label={label}>
       {children}
