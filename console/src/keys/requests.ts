@@ -1,0 +1,38 @@
+// The requests for keys. Each answer updates the list.
+
+import { client, request, requestOnce } from '../api/client.ts';
+import type { Key, KeyChanges, KeyWithSecret, NewKey } from '../api/types.ts';
+import { putKey, removeKey } from './key-list.ts';
+
+export function getKey(id: string): Promise<Key> {
+  return request(() => client.GET('/keys/{id}', { params: { path: { id } } }));
+}
+
+/** Creates a key. The same `Idempotency-Key` never creates a second one. */
+export async function createKey(body: NewKey, idempotencyKey: string): Promise<KeyWithSecret> {
+  const params = { header: { 'Idempotency-Key': idempotencyKey } };
+  const created = await requestOnce(() => client.POST('/keys', { params, body }));
+  putKey(created.key);
+  return created;
+}
+
+/** Changes the version of the key that was read, and no other. */
+export async function changeKey({ id, etag }: Key, body: KeyChanges): Promise<Key> {
+  const params = { path: { id }, header: { 'If-Match': etag } };
+  const changed = await request(() => client.PATCH('/keys/{id}', { params, body }));
+  putKey(changed);
+  return changed;
+}
+
+export async function rotateKey(id: string, overlapSeconds: number, idempotencyKey: string): Promise<KeyWithSecret> {
+  const params = { path: { id }, header: { 'Idempotency-Key': idempotencyKey } };
+  const body = { overlap_seconds: overlapSeconds };
+  const rotated = await requestOnce(() => client.POST('/keys/{id}/rotate', { params, body }));
+  putKey(rotated.key);
+  return rotated;
+}
+
+export async function deleteKey(id: string): Promise<void> {
+  await request(() => client.DELETE('/keys/{id}', { params: { path: { id } } }));
+  removeKey(id);
+}

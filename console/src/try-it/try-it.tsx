@@ -1,0 +1,179 @@
+// Subscribes this browser and sends it a push, to see the whole way with one's own eyes.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Explanation, Key } from '../api/types.ts';
+import { channels, loadChannels } from '../channels/channel-list.ts';
+import { explain } from '../keys/explain.tsx';
+import { getPush } from '../pushes/requests.ts';
+import { texts } from '../texts.ts';
+import { Dialog, DialogButtons } from '../ui/dialog.tsx';
+import { FailureNote } from '../ui/failure-note.tsx';
+import { Select, TextField } from '../ui/field.tsx';
+import { useAction } from '../ui/use-action.ts';
+import { useLoaded } from '../ui/use-loaded.ts';
+import { Unavailable } from './browser.ts';
+import type { SecretSource } from './key-requests.ts';
+import { type ArrivedPush, PUSH_CHANNEL } from './push-channel.ts';
+import { Trial } from './trial.ts';
+
+const POLL_MS = 1000;
+const WAIT_MS = 20_000;
+
+export function TryItDialog({ of: key, onClose }: { of: Key; onClose: () => void }) {
+  return (
+    <Dialog title={texts.tryIt.title} onClose={onClose}>
+      <TryIt of={key} secret={null} />
+      <DialogButtons>
+        <button type="button" class="button" onClick={onClose}>
+          {texts.common.close}
+        </button>
+      </DialogButtons>
+    </Dialog>
+  );
+}
+
+export function TryIt({ of: key, secret }: { of: Key; secret: SecretSource | null }) {
+  const { failure } = useLoaded(loadChannels, []);
+  const slugs = key.scope === 'channels' ? key.channels : channels.value?.map(({ slug }) => slug);
+  const [chosen, setChosen] = useState('');
+  const [trial, setTrial] = useState<Trial | null>(null);
+  const channel = chosen || slugs?.[0];
+
+  useEffect(() => {
+    if (trial) return () => void trial.cleanUp();
+  }, [trial]);
+
+  if (failure) return <FailureNote failure={failure} />;
+  if (!slugs) return null;
+  if (!channel) return <p class="note warn">{texts.tryIt.noChannels}</p>;
+  return (
+    <div class="try-it">
+      <p>{texts.tryIt.intro}</p>
+      {trial ? (
+        <Send trial={trial} />
+      ) : (
+        <>
+          {slugs.length > 1 && (
+            <Select
+              label={texts.tryIt.channel}
+              value={channel}
+              options={slugs.map((slug) => [slug, slug] as const)}
+              onChange={setChosen}
+            />
+          )}
+          {Trial.needsHelper(key, secret) && <p class="hint">{texts.tryIt.helper}</p>}
+          <Subscribe start={() => new Trial(key, secret, channel)} onSubscribed={setTrial} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Subscribe({ start, onSubscribed }: { start: () => Trial; onSubscribed: (trial: Trial) => void }) {
+  const [unavailable, setUnavailable] = useState('');
+  const { busy, failure, run } = useAction();
+
+  const subscribe = () =>
+    run(async () => {
+      setUnavailable('');
+      const trial = start();
+      try {
+        await trial.subscribe();
+        onSubscribed(trial);
+      } catch (error) {
+        await trial.cleanUp();
+        if (!(error instanceof Unavailable)) throw error;
+        setUnavailable(error.message);
+      }
+    });
+
+  return (
+    <>
+      <button type="button" class="button primary" aria-disabled={busy} onClick={subscribe}>
+        {busy ? texts.tryIt.subscribing : texts.tryIt.subscribe}
+      </button>
+      <div role="status">{unavailable && <p class="note warn">{unavailable}</p>}</div>
+      <FailureNote failure={failure} />
+    </>
+  );
+}
+
+type Outcome = { state: 'waiting' | 'late' | 'delivered' | 'failed' } | { state: 'arrived'; seconds: string };
+
+function Send({ trial }: { trial: Trial }) {
+  const [title, setTitle] = useState<string>(texts.tryIt.sample);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const { busy, failure, run } = useAction();
+  const arrivals = useArrivals();
+  const { value: reach } = useLoaded<Explanation>(() => explain(trial.senderId, trial.channel), [trial]);
+
+  const send = () =>
+    run(async () => {
+      setOutcome(null);
+      const started = performance.now();
+      const id = await trial.send(title);
+      setOutcome({ state: 'waiting' });
+      await follow(id, started);
+    });
+
+  async function follow(id: string, started: number) {
+    while (performance.now() - started < WAIT_MS) {
+      const at = arrivals.current.get(id);
+      if (at !== undefined) {
+        setOutcome({ state: 'arrived', seconds: ((at - started) / 1000).toFixed(1) });
+        return;
+      }
+      const { status, counts } = await getPush(id);
+      if (status === 'done' && counts.delivered === 0) {
+        setOutcome({ state: 'failed' });
+        return;
+      }
+      if (status === 'done') setOutcome({ state: 'delivered' });
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    setOutcome({ state: 'late' });
+  }
+
+  const recipients = reach?.recipients;
+  return (
+    <>
+      <p class="note good">{texts.tryIt.subscribed}</p>
+      <TextField label={texts.tryIt.message} value={title} onInput={setTitle} />
+      {recipients && <p class="hint">{texts.tryIt.reach(recipients.count, recipients.exact)}</p>}
+      <button type="button" class="button primary" aria-disabled={busy} onClick={send}>
+        {busy
+          ? texts.tryIt.sending
+          : recipients && recipients.count > 1
+            ? texts.tryIt.sendTo(recipients.count)
+            : texts.tryIt.send}
+      </button>
+      <div role="status">
+        {outcome && <p class={outcome.state === 'arrived' ? 'note good' : 'note'}>{outcomeText(outcome)}</p>}
+      </div>
+      <FailureNote failure={failure} />
+    </>
+  );
+}
+
+function outcomeText(outcome: Outcome): string {
+  if (outcome.state === 'arrived') return texts.tryIt.arrived(outcome.seconds);
+  return {
+    waiting: texts.tryIt.sent,
+    late: texts.tryIt.late,
+    delivered: texts.tryIt.delivered,
+    failed: texts.tryIt.failed,
+  }[outcome.state];
+}
+
+/** The IDs of the pushes that arrived in this browser, with their times. */
+function useArrivals() {
+  const arrived = useRef(new Map<string, number>());
+  useEffect(() => {
+    const channel = new BroadcastChannel(PUSH_CHANNEL);
+    channel.addEventListener('message', ({ data }: MessageEvent<ArrivedPush>) =>
+      arrived.current.set(data.id, performance.now()),
+    );
+    return () => channel.close();
+  }, []);
+  return arrived;
+}
