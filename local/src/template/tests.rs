@@ -134,4 +134,8 @@ fn the_template_of_the_project_is_read() {
     assert_eq!(template.tables.len(), 5);
     assert_eq!(template.event_source_mappings.len(), 1);
     assert_eq!(template.secrets.len(), 2);
+    assert_eq!(
+        (&template.callback_urls, &template.logout_urls),
+        (&vec!["http://localhost:3000/".into()], &vec!["http://localhost:3000/".into()])
+    );
 }
