@@ -38,7 +38,7 @@ use url::Url;
 use data_dir::DataDir;
 use gateway::Gateway;
 use lambda::{Functions, Handler, ServiceEndpoints};
-use oidc::IdentityProvider;
+use oidc::{IdentityProvider, RedirectUrls};
 use server::{Bodies, Callers, Limits, Servers, listen};
 use services::{
     SessionToken, dynamodb,
@@ -170,11 +170,11 @@ impl Local {
         let source_queues = template.event_source_mappings.iter().map(|mapping| mapping.queue.clone()).collect();
         let dead_letter_queues = template.queues.iter().filter_map(|queue| queue.dead_letter_queue.clone()).collect();
         let provider = Arc::new(IdentityProvider::new(format!("{url}/_local"))?);
-        let callback_urls = template.callback_urls.clone();
-        let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&callback_urls));
+        let urls = RedirectUrls { callback: template.callback_urls.clone(), logout: template.logout_urls.clone() };
+        let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&urls.callback));
         let gateway =
             Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
-        let sign_in = oidc::router(provider, callback_urls, bodies);
+        let sign_in = oidc::router(provider, urls, bodies);
         let local_routes = local_routes::router(sign_in, Arc::clone(&queues), dead_letter_queues);
         let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));
         ingress.serve(gateway_listener, local_routes.merge(api), move |request| {

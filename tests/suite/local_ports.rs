@@ -257,6 +257,7 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
     let get = |path| Request::new(3205, "GET", path);
     let sign_in = "/_local/authorize?client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:3000/\
                    &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    let sign_out = "/_local/logout?client_id=pushgate-local&logout_uri=http://localhost:3000/";
     let mut form = Request::new(3205, "POST", "/_local/authorize");
     form.body = format!("user=admin@acme&{}", sign_in.split_once('?').expect("a query").1);
     for (request, expected) in [
@@ -269,6 +270,7 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
         (get("/_local/jwks.json"), 200),
         (get("/_local/.well-known/openid-configuration"), 200),
         (get(sign_in), 200),
+        (get(sign_out), 302),
         (form.clone(), 303),
         (Request::new(3205, "POST", "/_local/oauth2/token"), 400),
         (get("/_local"), 404),
@@ -287,12 +289,14 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
         }
     }
 
-    // A link to the sign-in page is how sign-in begins. Its form is for the page itself, and its target is declared.
+    // A link to the sign-in page is how sign-in begins, and one to sign-out is how the session ends. The form is for the
+    // page itself, and its target is declared.
     let link = |request: Request| {
         let request = request.with("Sec-Fetch-Site", "cross-site").with("Sec-Fetch-Mode", "navigate");
         request.with("Sec-Fetch-Dest", "document")
     };
     assert_eq!(link(get(sign_in)).send().await.0, 200);
+    assert_eq!(link(get(sign_out)).send().await.0, 302);
     assert_eq!(link(get("/_local/token?user=admin@acme")).send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "http://evil.example").send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "null").send().await.0, 403);

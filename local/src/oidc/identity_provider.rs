@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{oidc::users::User, start_error::StartError};
+use crate::{oidc::sessions::SignIn, start_error::StartError};
 
 /// The app client, which is the audience of ID tokens.
 pub(super) const CLIENT_ID: &str = "pushgate-local";
@@ -64,8 +64,9 @@ impl IdentityProvider {
     }
 
     /// An ID token.
-    pub(super) fn id_token(&self, user: &User, nonce: Option<&str>) -> Option<String> {
-        let mut claims = self.common_claims(user, "id");
+    pub(super) fn id_token(&self, sign_in: SignIn, nonce: Option<&str>) -> Option<String> {
+        let mut claims = self.common_claims(sign_in, "id");
+        let user = sign_in.user;
         claims.insert("aud".into(), CLIENT_ID.into());
         claims.insert("name".into(), user.name.into());
         let email = format!("{}.example", user.username);
@@ -81,18 +82,18 @@ impl IdentityProvider {
     }
 
     /// An access token. The API's authorizer accepts ID tokens only, as on AWS.
-    pub(super) fn access_token(&self, user: &User) -> Option<String> {
-        let mut claims = self.common_claims(user, "access");
+    pub(super) fn access_token(&self, sign_in: SignIn) -> Option<String> {
+        let mut claims = self.common_claims(sign_in, "access");
         claims.insert("client_id".into(), CLIENT_ID.into());
         claims.insert("scope".into(), "openid profile email".into());
         self.sign(&claims)
     }
 
-    fn common_claims(&self, user: &User, token_use: &str) -> Map<String, Value> {
+    fn common_claims(&self, SignIn { user, auth_time }: SignIn, token_use: &str) -> Map<String, Value> {
         let now = Timestamp::now().as_second();
         let claims = json!({
             "sub": user.sub(), "iss": self.issuer, "token_use": token_use, "cognito:username": user.sub(),
-            "auth_time": now, "iat": now, "exp": now + TOKEN_LIFETIME, "jti": Uuid::new_v4().to_string(),
+            "auth_time": auth_time, "iat": now, "exp": now + TOKEN_LIFETIME, "jti": Uuid::new_v4().to_string(),
         });
         match claims {
             Value::Object(claims) => claims,
@@ -136,13 +137,14 @@ fn claim_as_string(claim: &str, value: Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::users::User;
 
     fn provider() -> IdentityProvider {
         IdentityProvider::new("http://i".to_owned()).expect("a key")
     }
 
-    fn ada() -> &'static User {
-        User::find("admin@acme").expect("a user")
+    fn ada() -> SignIn {
+        SignIn::now(User::find("admin@acme").expect("a user"))
     }
 
     #[test]
@@ -153,7 +155,7 @@ mod tests {
         assert_eq!(claims["custom:role"], "admin");
         assert_eq!(claims["name"], "Ada");
         assert_eq!(claims["email_verified"], "true");
-        assert_eq!(claims["sub"], ada().sub());
+        assert_eq!(claims["sub"], ada().user.sub());
         assert!(claims["exp"].as_str().is_some_and(|date| date.contains(" UTC ")));
         assert!(claims.values().all(Value::is_string));
     }
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn a_user_without_an_account_has_no_account_claim() {
         let provider = provider();
-        let noah = User::find("nobody@nowhere").expect("a user");
+        let noah = SignIn::now(User::find("nobody@nowhere").expect("a user"));
         let claims = provider.claims(&provider.id_token(noah, None).expect("a token")).expect("valid");
         assert!(!claims.contains_key("custom:account") && !claims.contains_key("custom:role"));
     }

@@ -1,8 +1,11 @@
-//! The user pool's hosted UI on this machine: sign-in by the authorization code flow with PKCE (RFC 7636), discovery,
-//! and the public keys.
+//! The user pool's hosted UI on this machine: sign-in by the authorization code flow with PKCE (RFC 7636), sign-out,
+//! discovery, and the public keys.
 
+mod authorization_request;
 mod identity_provider;
 mod page;
+mod parameters;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -24,11 +27,14 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use crate::server::{Bodies, Callers};
+use authorization_request::{AuthorizationError, AuthorizationRequest, Callback, INVALID_CLIENT, Prompt, SCOPES};
 pub(crate) use identity_provider::IdentityProvider;
 use identity_provider::{CLIENT_ID, TOKEN_LIFETIME};
+use parameters::Parameters;
+use sessions::{Sessions, SignIn};
 use users::{USERS, User};
 
 /// The lifetime of an authorization code.
@@ -38,16 +44,22 @@ const CODE_LIFETIME: Duration = Duration::from_mins(5);
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
 const AUTHORIZE: &str = "/_local/authorize";
+const LOGOUT: &str = "/_local/logout";
 const TOKEN: &str = "/_local/oauth2/token";
 const JWKS: &str = "/_local/jwks.json";
 const DISCOVERY: &str = "/_local/.well-known/openid-configuration";
 
-/// The parameters of a query or a form.
-type Parameters = HashMap<String, String>;
+/// The addresses to which the app client's pages may redirect, compared as text, as a user pool does.
+pub(crate) struct RedirectUrls {
+    /// After sign-in.
+    pub(crate) callback: Vec<String>,
+    /// After sign-out.
+    pub(crate) logout: Vec<String>,
+}
 
 /// What an authorization code was issued for.
 struct AuthorizationCode {
-    user: &'static User,
+    sign_in: SignIn,
     redirect_uri: String,
     code_challenge: String,
     nonce: Option<String>,
@@ -56,17 +68,17 @@ struct AuthorizationCode {
 
 struct AuthorizationServer {
     provider: Arc<IdentityProvider>,
-    /// The addresses to which sign-in may redirect, compared as text, as a user pool does.
-    callback_urls: Vec<String>,
+    urls: RedirectUrls,
     bodies: Bodies,
+    sessions: Sessions,
     codes: Mutex<HashMap<String, AuthorizationCode>>,
 }
 
-/// The callers of an endpoint: the console's pages exchange codes, and everyone may open the sign-in page. Its form and all
-/// else is for the server's own pages.
+/// The callers of an endpoint: the console's pages exchange codes, and links from everywhere open sign-in and sign-out. The
+/// form and all else is for the server's own pages.
 pub(crate) fn callers(request: &Parts, callback_origins: &Arc<[String]>) -> Callers {
     match (request.method.as_str(), request.uri.path()) {
-        ("GET", AUTHORIZE) => Callers::Links,
+        ("GET", AUTHORIZE | LOGOUT) => Callers::Links,
         ("POST" | "OPTIONS", TOKEN) | ("GET", JWKS | DISCOVERY) => Callers::Origins(Arc::clone(callback_origins)),
         _ => Callers::Own,
     }
@@ -79,9 +91,9 @@ pub(crate) fn origins(callback_urls: &[String]) -> Arc<[String]> {
 }
 
 /// The endpoints of the authorization server.
-pub(crate) fn router(provider: Arc<IdentityProvider>, callback_urls: Vec<String>, bodies: Bodies) -> Router {
-    let origins = origins(&callback_urls);
-    let server = Arc::new(AuthorizationServer { provider, callback_urls, bodies, codes: Mutex::default() });
+pub(crate) fn router(provider: Arc<IdentityProvider>, urls: RedirectUrls, bodies: Bodies) -> Router {
+    let origins = origins(&urls.callback);
+    let server = Arc::new(AuthorizationServer::new(provider, urls, bodies));
     let for_scripts = Router::new()
         .route(TOKEN, post(token))
         .route(JWKS, get(jwks))
@@ -89,7 +101,8 @@ pub(crate) fn router(provider: Arc<IdentityProvider>, callback_urls: Vec<String>
         .layer(from_fn_with_state(origins, allow_origin));
     Router::new()
         .route("/_local/token", get(id_token))
-        .route(AUTHORIZE, get(authorize_page).post(authorize))
+        .route(AUTHORIZE, get(authorize).post(sign_in))
+        .route(LOGOUT, get(logout))
         .merge(for_scripts)
         .with_state(server)
 }
@@ -105,15 +118,11 @@ async fn allow_origin(State(origins): State<Arc<[String]>>, request: Request, ne
     response
 }
 
-fn parse(form: &[u8]) -> Parameters {
-    form_urlencoded::parse(form).into_owned().collect()
-}
-
 /// An ID token for `?user=`, without signing in: for the command line.
 async fn id_token(State(server): State<Arc<AuthorizationServer>>, RawQuery(query): RawQuery) -> Response<Body> {
-    let query = parse(query.unwrap_or_default().as_bytes());
-    let user = query.get("user").and_then(|username| User::find(username));
-    if let Some(token) = user.and_then(|user| server.provider.id_token(user, None)) {
+    let query = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let sign_in = query.get("user").and_then(User::find).map(SignIn::now);
+    if let Some(token) = sign_in.and_then(|sign_in| server.provider.id_token(sign_in, None)) {
         return json_response(200, &json!({ "id_token": token }));
     }
     let users = USERS.map(|user| user.username);
@@ -132,6 +141,7 @@ async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<B
             "issuer": issuer,
             "authorization_endpoint": format!("{issuer}/authorize"),
             "token_endpoint": format!("{issuer}/oauth2/token"),
+            "end_session_endpoint": format!("{issuer}/logout"),
             "jwks_uri": format!("{issuer}/jwks.json"),
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code"],
@@ -139,70 +149,80 @@ async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<B
             "token_endpoint_auth_methods_supported": ["none"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "scopes_supported": ["openid", "profile", "email"],
+            "scopes_supported": SCOPES,
         }),
     )
 }
 
-/// The redirect URI of a valid authorization request. The error is shown on a page, since an invalid request is never
-/// redirected.
-fn redirect_uri(request: &Parameters, callback_urls: &[String]) -> Result<Url, &'static str> {
-    let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
-    if parameter("client_id") != CLIENT_ID {
-        return Err("client_id is not pushgate-local.");
-    }
-    let redirect_uri = parameter("redirect_uri");
-    if !callback_urls.iter().any(|allowed| allowed == redirect_uri) {
-        return Err("redirect_uri is not a callback URL of the user pool's client.");
-    }
-    let redirect_uri = Url::parse(redirect_uri).map_err(|_| "redirect_uri is not a URL.")?;
-    if parameter("response_type") != "code" {
-        return Err("response_type is not code.");
-    }
-    let challenge_len = URL_SAFE_NO_PAD.decode(parameter("code_challenge")).map_or(0, |it| it.len());
-    if parameter("code_challenge_method") != "S256" || challenge_len != 32 {
-        return Err("A code_challenge with the method S256 is required.");
-    }
-    Ok(redirect_uri)
-}
-
-/// Shows the sign-in page.
-async fn authorize_page(State(server): State<Arc<AuthorizationServer>>, RawQuery(query): RawQuery) -> Response<Body> {
-    let request = parse(query.unwrap_or_default().as_bytes());
-    match redirect_uri(&request, &server.callback_urls) {
-        Ok(_) => server.html(200, page::sign_in(&request)),
-        Err(reason) => server.html(400, page::error(reason)),
+/// The authorization endpoint: shows the sign-in page, or redirects at once if the browser has a session.
+async fn authorize(
+    State(server): State<Arc<AuthorizationServer>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let callback = match Callback::parse(&parameters, &server.urls.callback) {
+        Ok(callback) => callback,
+        Err(reason) => return server.html(400, page::error("Sign-in failed", reason)),
+    };
+    let request = match AuthorizationRequest::parse(&parameters) {
+        Ok(request) => request,
+        Err(error) => return redirect(302, &callback.with_error(error), None),
+    };
+    match (request.prompt, server.sessions.find(&headers, Instant::now())) {
+        (Prompt::None | Prompt::Unspecified, Some(sign_in)) => {
+            let code = server.issue_code(sign_in, &callback, request);
+            redirect(302, &callback.with_code(&code), None)
+        }
+        (Prompt::None, None) => redirect(302, &callback.with_error(AuthorizationError::LOGIN_REQUIRED), None),
+        (Prompt::Unspecified, None) | (Prompt::SignIn, _) => server.html(200, page::sign_in(&parameters)),
     }
 }
 
-/// Issues a code for the chosen user.
-async fn authorize(State(server): State<Arc<AuthorizationServer>>, body: Body) -> Response<Body> {
+/// The form of the sign-in page: starts a session and issues a code for the chosen user.
+async fn sign_in(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    let error_page = |reason| server.html(400, page::error("Sign-in failed", reason));
     let Ok(body) = server.bodies.read(body, MAX_FORM_BYTES).await else {
-        return server.html(400, page::error("The form cannot be read."));
+        return error_page("The form cannot be read.");
     };
-    let request = parse(&body);
-    let user = request.get("user").and_then(|username| User::find(username));
-    let (mut location, user) = match (redirect_uri(&request, &server.callback_urls), user) {
-        (Ok(location), Some(user)) => (location, user),
-        (Err(reason), _) => return server.html(400, page::error(reason)),
-        (_, None) => return server.html(400, page::error("This user does not exist.")),
+    let parameters = Parameters::parse(&body);
+    let callback = match Callback::parse(&parameters, &server.urls.callback) {
+        Ok(callback) => callback,
+        Err(reason) => return error_page(reason),
     };
-    let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let issued_for = AuthorizationCode {
-        user,
-        redirect_uri: request.get("redirect_uri").cloned().unwrap_or_default(),
-        code_challenge: request.get("code_challenge").cloned().unwrap_or_default(),
-        nonce: request.get("nonce").cloned(),
-        issued: Instant::now(),
+    let request = match AuthorizationRequest::parse(&parameters) {
+        Ok(request) => request,
+        Err(error) => return redirect(303, &callback.with_error(error), None),
     };
-    let mut codes = server.codes.lock().unwrap_or_else(PoisonError::into_inner);
-    codes.retain(|_, code| code.issued.elapsed() < CODE_LIFETIME);
-    codes.insert(code.clone(), issued_for);
-    location.query_pairs_mut().append_pair("code", &code);
-    if let Some(state) = request.get("state") {
-        location.query_pairs_mut().append_pair("state", state);
+    if parameters.get("cancel").is_some() {
+        return redirect(303, &callback.with_error(AuthorizationError::ACCESS_DENIED), None);
     }
-    response(303, "text/plain", Body::empty(), &[("location", location.as_str())])
+    let Some(user) = parameters.get("user").and_then(User::find) else {
+        return error_page("This user does not exist.");
+    };
+    let sign_in = SignIn::now(user);
+    let cookie = server.sessions.start(&headers, sign_in, Instant::now());
+    let code = server.issue_code(sign_in, &callback, request);
+    redirect(303, &callback.with_code(&code), Some(&cookie))
+}
+
+/// Ends the session and redirects to a logout URL of the client.
+async fn logout(
+    State(server): State<Arc<AuthorizationServer>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let error_page = |reason| server.html(400, page::error("Sign-out failed", reason));
+    if parameters.get("client_id") != Some(CLIENT_ID) {
+        return error_page(INVALID_CLIENT);
+    }
+    let logout_uri = parameters.get("logout_uri").unwrap_or_default();
+    let allowed = server.urls.logout.iter().any(|allowed| allowed == logout_uri);
+    let Some(location) = Url::parse(logout_uri).ok().filter(|_| allowed) else {
+        return error_page("logout_uri is not a logout URL of the user pool's client.");
+    };
+    redirect(302, &location, Some(server.sessions.end(&headers)))
 }
 
 /// The token endpoint: exchanges a code for tokens.
@@ -214,8 +234,11 @@ async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMa
     let Ok(body) = server.bodies.read(body, MAX_FORM_BYTES).await else {
         return json_response(400, &json!({ "error": "invalid_request" }));
     };
-    let request = parse(&body);
-    let parameter = |name: &str| request.get(name).map(String::as_str).unwrap_or_default();
+    let parameters = Parameters::parse(&body);
+    if parameters.has_repeated() {
+        return json_response(400, &json!({ "error": "invalid_request" }));
+    }
+    let parameter = |name: &str| parameters.get(name).unwrap_or_default();
     if parameter("grant_type") != "authorization_code" {
         return json_response(400, &json!({ "error": "unsupported_grant_type" }));
     }
@@ -231,11 +254,11 @@ async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMa
             && code.redirect_uri == parameter("redirect_uri")
             && code.code_challenge == challenge
     });
-    let Some(AuthorizationCode { user, nonce, .. }) = code else {
+    let Some(AuthorizationCode { sign_in, nonce, .. }) = code else {
         return json_response(400, &json!({ "error": "invalid_grant" }));
     };
-    let id_token = server.provider.id_token(user, nonce.as_deref());
-    let access_token = server.provider.access_token(user);
+    let id_token = server.provider.id_token(sign_in, nonce.as_deref());
+    let access_token = server.provider.access_token(sign_in);
     json_response(
         200,
         &json!({
@@ -257,16 +280,41 @@ fn response(status: u16, content_type: &str, body: impl Into<Body>, headers: &[(
     })
 }
 
+fn redirect(status: u16, location: &Url, cookie: Option<&str>) -> Response<Body> {
+    let mut headers = vec![("location", location.as_str())];
+    headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
+    response(status, "text/plain", Body::empty(), &headers)
+}
+
 fn json_response(status: u16, value: &Value) -> Response<Body> {
     response(status, "application/json", value.to_string(), &[])
 }
 
 impl AuthorizationServer {
+    fn new(provider: Arc<IdentityProvider>, urls: RedirectUrls, bodies: Bodies) -> Self {
+        Self { provider, urls, bodies, sessions: Sessions::default(), codes: Mutex::default() }
+    }
+
+    fn issue_code(&self, sign_in: SignIn, callback: &Callback, request: AuthorizationRequest) -> String {
+        let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let issued_for = AuthorizationCode {
+            sign_in,
+            redirect_uri: callback.redirect_uri.clone(),
+            code_challenge: request.code_challenge,
+            nonce: request.nonce,
+            issued: Instant::now(),
+        };
+        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.retain(|_, code| code.issued.elapsed() < CODE_LIFETIME);
+        codes.insert(code.clone(), issued_for);
+        code
+    }
+
     fn html(&self, status: u16, page: String) -> Response<Body> {
         // A form's redirect counts as its target too.
         let policy = format!(
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self' {}",
-            self.callback_urls.join(" ")
+            self.urls.callback.join(" ")
         );
         response(status, "text/html; charset=utf-8", page, &[("content-security-policy", policy.as_str())])
     }

@@ -1,21 +1,31 @@
 //! The sign-in page: a button for each development user. It loads nothing.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
-use crate::oidc::users::USERS;
+use crate::oidc::{parameters::Parameters, users::USERS};
 
 /// The request parameters that the form submits again.
-const FORWARDED: [&str; 7] =
-    ["client_id", "redirect_uri", "response_type", "state", "nonce", "code_challenge", "code_challenge_method"];
+const FORWARDED: [&str; 8] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+];
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 1rem;\
-color:#1b1b1f;background:#fff}button{display:block;width:100%;margin:.5rem 0;padding:.75rem 1rem;font:inherit;\
-text-align:left;color:inherit;background:#f2f3f7;border:1px solid #767680;border-radius:.4rem;cursor:pointer}\
-button:focus-visible{outline:3px solid #0b57d0}@media(prefers-color-scheme:dark){body{color:#eee;background:#17171a}\
-button{background:#26262b}}";
+const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;\
+margin:3rem auto;padding:0 1rem;color:#1b1b1f;background:#fff}a{color:#0b57d0}button{display:block;width:100%;\
+margin:.5rem 0;padding:.75rem 1rem;font:inherit;text-align:left;color:inherit;background:#f2f3f7;\
+border:1px solid #767680;border-radius:.4rem;cursor:pointer}button[name=cancel]{width:auto;margin-top:1.5rem;\
+background:none}a:focus-visible,button:focus-visible{outline:3px solid #0b57d0}@media(prefers-color-scheme:dark){\
+body{color:#eee;background:#17171a}a{color:#a8c7fa}button{background:#26262b}\
+a:focus-visible,button:focus-visible{outline-color:#a8c7fa}}";
 
 /// The page for an authorization request.
-pub(super) fn sign_in(request: &HashMap<String, String>) -> String {
+pub(super) fn sign_in(request: &Parameters) -> String {
     let mut form = String::new();
     for name in FORWARDED {
         if let Some(value) = request.get(name) {
@@ -26,6 +36,7 @@ pub(super) fn sign_in(request: &HashMap<String, String>) -> String {
         let (username, name) = (escape(user.username), escape(user.name));
         let _ = write!(form, r#"<button name="user" value="{username}">{name}, {username}</button>"#);
     }
+    form.push_str(r#"<button name="cancel" value="true">Cancel</button>"#);
     page(
         "Sign in to Pushgate",
         &format!(
@@ -34,9 +45,9 @@ pub(super) fn sign_in(request: &HashMap<String, String>) -> String {
     )
 }
 
-/// The page for an invalid authorization request.
-pub(super) fn error(reason: &str) -> String {
-    page("Sign-in failed", &format!("<p>{}</p>", escape(reason)))
+/// The page for a request that is not redirected.
+pub(super) fn error(title: &str, reason: &str) -> String {
+    page(title, &format!("<p>{}</p>", escape(reason)))
 }
 
 fn page(title: &str, content: &str) -> String {
@@ -67,9 +78,35 @@ mod tests {
 
     #[test]
     fn request_parameters_are_escaped() {
-        let request = [("state".to_owned(), r#""><script>alert('x')</script>"#.to_owned())].into();
+        let request = Parameters::parse(b"state=%22%3E%3Cscript%3Ealert('x')%3C/script%3E");
         let page = sign_in(&request);
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&quot;&gt;&lt;script&gt;"), "{page}");
+    }
+
+    /// The contrast of two colors `#rrggbb` (WCAG 2.2, "contrast ratio").
+    fn contrast(one: &str, other: &str) -> f64 {
+        let luminance = |color: &str| -> f64 {
+            let channel =
+                |at: usize| f64::from(u8::from_str_radix(&color[at..at + 2], 16).expect("hexadecimal")) / 255.0;
+            let linear = |it: f64| if it <= 0.04045 { it / 12.92 } else { ((it + 0.055) / 1.055).powf(2.4) };
+            [(1, 0.2126), (3, 0.7152), (5, 0.0722)].map(|(at, weight)| weight * linear(channel(at))).iter().sum()
+        };
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn links_and_focus_are_readable_in_light_and_dark_mode() {
+        assert!(STYLE.starts_with(":root{color-scheme:light dark}"), "{STYLE}");
+        let (light, dark) = STYLE.split_once("@media(prefers-color-scheme:dark)").expect("a dark mode");
+        let color = |style: &'static str, rule: &str| &style.split_once(rule).expect(rule).1[..7];
+        // The background of the light mode, #fff, has the short form.
+        for (style, background) in [(light, "#ffffff"), (dark, color(dark, "body{color:#eee;background:"))] {
+            let link = color(style, "a{color:");
+            assert!(contrast(link, background) >= 4.5, "{link} on {background}");
+        }
+        let focus = color(dark, "outline-color:");
+        assert!(contrast(focus, color(dark, "body{color:#eee;background:")) >= 3.0, "{focus}");
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Template {
     pub(crate) secrets: Vec<SecretSettings>,
     /// The addresses to which sign-in may redirect.
     pub(crate) callback_urls: Vec<String>,
+    /// The addresses to which sign-out may redirect.
+    pub(crate) logout_urls: Vec<String>,
 }
 
 impl Template {
@@ -137,6 +139,7 @@ impl<'a> Resources<'a> {
             event_source_mappings: Vec::new(),
             secrets: Vec::new(),
             callback_urls: Vec::new(),
+            logout_urls: Vec::new(),
         };
         let default_authorizer = auth["DefaultAuthorizer"].as_str();
         for (id, properties) in self.of_type("AWS::Serverless::Function") {
@@ -160,12 +163,16 @@ impl<'a> Resources<'a> {
             template.secrets.push(SecretSettings { name: self.resolver.physical_name(id, "Name")?, generate });
         }
         for (_, properties) in self.of_type("AWS::Cognito::UserPoolClient") {
-            let urls = self.resolver.resolve(&properties["CallbackURLs"])?;
-            template
-                .callback_urls
-                .extend(urls.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            template.callback_urls.extend(self.texts(&properties["CallbackURLs"])?);
+            template.logout_urls.extend(self.texts(&properties["LogoutURLs"])?);
         }
         Ok(template)
+    }
+
+    /// The strings of a list.
+    fn texts(&self, list: &Value) -> Result<Vec<String>, String> {
+        let list = self.resolver.resolve(list)?;
+        Ok(list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// The resources of one type, each with its properties.

@@ -18,6 +18,9 @@ Resources:
           ApiKeyAuthorizer: {FunctionArn: !GetAtt Authorizer.Arn, FunctionPayloadType: REQUEST, Identity: {ReauthorizeEvery: 0}}
           UserPoolAuthorizer: {UserPoolArn: !GetAtt Pool.Arn}
   Pool: {Type: AWS::Cognito::UserPool}
+  Client:
+    Type: AWS::Cognito::UserPoolClient
+    Properties: {CallbackURLs: [!Sub 'http://c/${AWS::Region}'], LogoutURLs: [http://c/out, http://c/end]}
   Authorizer:
     Type: AWS::Serverless::Function
     Properties: {Timeout: 10}
@@ -98,6 +101,10 @@ fn every_resource_of_a_template_is_read() {
     let work = template.queues.iter().find(|queue| queue.name == "Work").expect("a queue");
     assert_eq!((work.dead_letter_queue.as_deref(), work.max_receive_count), (Some("Dead"), Some(5)));
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires"));
+    assert_eq!(
+        (template.callback_urls.len(), template.logout_urls),
+        (1, vec!["http://c/out".into(), "http://c/end".into()])
+    );
 }
 
 #[test]
@@ -127,4 +134,8 @@ fn the_template_of_the_project_is_read() {
     assert_eq!(template.tables.len(), 5);
     assert_eq!(template.event_source_mappings.len(), 1);
     assert_eq!(template.secrets.len(), 2);
+    assert_eq!(
+        (&template.callback_urls, &template.logout_urls),
+        (&vec!["http://localhost:3000/".into()], &vec!["http://localhost:3000/".into()])
+    );
 }

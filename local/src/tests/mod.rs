@@ -37,6 +37,9 @@ Resources:
         MISSING_AUTHENTICATION_TOKEN: {StatusCode: '404', ResponseTemplates: {application/json: 'not found'}}
         DEFAULT_5XX: {StatusCode: '500', ResponseTemplates: {application/json: 'server error'}}
   Pool: {Type: AWS::Cognito::UserPool}
+  Client:
+    Type: AWS::Cognito::UserPoolClient
+    Properties: {CallbackURLs: ['http://localhost:5173/'], LogoutURLs: ['http://localhost:5173/out']}
   Authorizer: {Type: AWS::Serverless::Function, Properties: {Timeout: 1}}
   Echo:
     Type: AWS::Serverless::Function

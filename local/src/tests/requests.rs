@@ -166,3 +166,42 @@ async fn an_invocation_completes_even_if_the_client_disconnects() {
     local.stop().await;
     assert_eq!(sample.completed.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_used_by_links_but_not_by_frames_and_forms_of_other_origins() {
+    const REQUEST: &str = "client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:5173/\
+                           &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    let local = Sample::new().start().await;
+    let host = host(&local);
+    let send = async |method: &str, target: &str, headers: &str, body: &str| {
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
+        raw(&local, format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await
+    };
+    let form = format!("user=admin@acme&{REQUEST}");
+    let authorize = format!("/_local/authorize?{REQUEST}");
+
+    let foreign = "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n";
+    assert!(send("POST", "/_local/authorize", foreign, &form).await.starts_with("HTTP/1.1 403"));
+    let response = send("POST", "/_local/authorize", "", &form).await;
+    let cookie = response.split_once("set-cookie: ").and_then(|(_, it)| it.split(';').next()).expect("a cookie");
+
+    let cookie = format!("Cookie: {cookie}\r\nSec-Fetch-Site: cross-site\r\n");
+    let link = format!("{cookie}Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n");
+    let frame = format!("{cookie}Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n");
+    let script = format!("{cookie}Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: empty\r\n");
+    let logout = "/_local/logout?client_id=pushgate-local&logout_uri=http://localhost:5173/out";
+    for target in [&authorize, logout] {
+        for headers in [&frame, &script] {
+            let response = send("GET", target, headers, "").await;
+            assert!(response.starts_with("HTTP/1.1 403") && !response.contains("location:"), "{response}");
+        }
+    }
+    let response = send("GET", &authorize, &link, "").await;
+    assert!(response.starts_with("HTTP/1.1 302"), "{response}");
+    assert!(response.contains("location: http://localhost:5173/?code="), "{response}");
+    let response = send("GET", logout, &link, "").await;
+    assert!(response.contains("location: http://localhost:5173/out\r\n"), "{response}");
+    assert!(send("GET", &authorize, &link, "").await.starts_with("HTTP/1.1 200"));
+    local.stop().await;
+}
