@@ -108,7 +108,7 @@ async fn a_list_with_the_total_of_the_usage_leaves_the_days_out() {
     }
     assert_eq!(total["keys"][0]["usage"], json!({ "total": 1 }));
 
-    for query in ["usage=days", "usage=", "usage=TOTAL", "usage=total&usage=days"] {
+    for query in ["usage=days", "usage=", "usage=TOTAL"] {
         let response = admin.get(&format!("/keys?{query}")).await;
         response.assert_problem_in(format_args!("{query}"), 400, "invalid_parameter");
         assert_eq!(response.json()["detail"], "usage must be total", "{query}");

@@ -107,7 +107,8 @@ impl TryFrom<String> for Link {
         // A browser reads `//host` and `/\host` as another site.
         let path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']);
         // The parser repairs its input: white space around it, missing slashes.
-        let absolute = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme))
+        let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let absolute = rest.is_some_and(|rest| !rest.starts_with(['/', '\\', '?', '#']))
             && Url::parse(&text).is_ok_and(|url| url.has_host());
         let fits = (path || absolute) && !text.contains(|c: char| c.is_whitespace() || text::is_hidden(c));
         fits.then_some(Self(text)).ok_or(InvalidLink)
@@ -256,6 +257,9 @@ mod tests {
             "HTTPS://example.com",
             "https:example.com",
             "https:/example.com",
+            "https:///example.com",
+            r"https://\example.com",
+            "https://?example.com",
             "mailto:a@b",
             "https://example.com/a\u{202e}gpj.exe",
             "https://example.com/a\u{200b}b",
