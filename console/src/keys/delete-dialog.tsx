@@ -17,10 +17,12 @@ import { requestsOfWeek } from './usage.tsx';
 interface Props {
   of: Key;
   onClose: () => void;
+  /** Called before `onClose`. */
   onDeleted: () => void;
+  focusAfter?: () => HTMLElement | null;
 }
 
-export function DeleteDialog({ of: key, onClose, onDeleted }: Props) {
+export function DeleteDialog({ of: key, onClose, onDeleted, focusAfter }: Props) {
   const [typed, setTyped] = useState('');
   const { busy, failure, run } = useAction();
   const inUse = usedThisWeek(key, now.value);
@@ -31,14 +33,14 @@ export function DeleteDialog({ of: key, onClose, onDeleted }: Props) {
     if (!confirmed) return;
     await run(async () => {
       await deleteKey(key.id);
-      onClose();
       onDeleted();
+      onClose();
       announce(texts.delete.done(key.name));
     });
   }
 
   return (
-    <Dialog title={texts.delete.title(key.name)} onClose={onClose}>
+    <Dialog title={texts.delete.title(key.name)} onClose={onClose} focusAfter={focusAfter}>
       <form onSubmit={submit}>
         <p>{texts.delete.final}</p>
         <p>

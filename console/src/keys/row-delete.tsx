@@ -13,20 +13,16 @@ export function RowDelete({ of: key }: { of: Key }) {
   const [current, setCurrent] = useState<Key | null>(null);
   const { busy, failure, run } = useAction();
   const button = useRef<HTMLButtonElement>(null);
-  // The row after this one, or before it: it has the focus when this one is gone.
-  const neighbor = useRef<Element | null>(null);
+  // The link of the row after this one, or before it: it gets the focus when this one is gone.
+  const neighbor = useRef<HTMLElement | null>(null);
+  const deleted = useRef(false);
 
   async function open() {
     const row = button.current?.closest('tr');
-    neighbor.current = row?.nextElementSibling ?? row?.previousElementSibling ?? null;
+    const next = row?.nextElementSibling ?? row?.previousElementSibling;
+    neighbor.current = next?.querySelector('a') ?? null;
     const failed = await run(async () => setCurrent(await getKey(key.id)));
     if (failed?.status === 404) removeKey(key.id);
-  }
-
-  function focusNeighbor() {
-    const link = neighbor.current?.querySelector('a');
-    // After the dialog has given the focus back.
-    if (link) setTimeout(() => setTimeout(() => link.focus()));
   }
 
   return (
@@ -46,7 +42,14 @@ export function RowDelete({ of: key }: { of: Key }) {
           {failure.title}
         </span>
       )}
-      {current && <DeleteDialog of={current} onClose={() => setCurrent(null)} onDeleted={focusNeighbor} />}
+      {current && (
+        <DeleteDialog
+          of={current}
+          onClose={() => setCurrent(null)}
+          onDeleted={() => (deleted.current = true)}
+          focusAfter={() => (deleted.current ? neighbor.current : null)}
+        />
+      )}
     </>
   );
 }

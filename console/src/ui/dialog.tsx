@@ -12,13 +12,15 @@ interface Props {
   /** Something was typed: closing asks first. */
   dirty?: boolean;
   wide?: boolean;
+  /** The element that gets the focus after the dialog; `null` for the one that opened it. */
+  focusAfter?: () => HTMLElement | null;
 }
 
-export function Dialog({ title, children, onClose, dirty = false, wide = false }: Props) {
+export function Dialog({ title, children, onClose, dirty = false, wide = false, focusAfter }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const [asking, setAsking] = useState(false);
-  useOpen(ref);
+  useOpen(ref, focusAfter);
 
   function requestClose() {
     if (dirty && !asking) setAsking(true);
@@ -67,8 +69,8 @@ function focusOnce(element: HTMLElement | null) {
   element?.focus();
 }
 
-/** Opens the dialog, and gives the focus back to where it was. */
-function useOpen(ref: { current: HTMLDialogElement | null }) {
+/** Opens the dialog, and gives the focus to the next element, or back to where it was. */
+function useOpen(ref: { current: HTMLDialogElement | null }, focusAfter?: () => HTMLElement | null) {
   const opener = useRef<Element | null>(null);
   useLayoutEffect(() => {
     opener.current = document.activeElement;
@@ -76,9 +78,9 @@ function useOpen(ref: { current: HTMLDialogElement | null }) {
   }, []);
   useEffect(
     () => () => {
-      const { current } = opener;
       // After the dialog has left the document.
       setTimeout(() => {
+        const current = focusAfter?.() ?? opener.current;
         if (current instanceof HTMLElement && current.isConnected && current !== document.body) current.focus();
         else if (document.activeElement === document.body) document.querySelector<HTMLElement>('h1')?.focus();
       });
