@@ -93,6 +93,12 @@ pub struct Local {
     _data_dir: Option<DataDir>,
 }
 
+/// The template's redirect addresses, and the console of this gateway, whatever its port is.
+fn redirect_urls(template: &Template, gateway: &str) -> RedirectUrls {
+    let with_console = |urls: &[String]| [urls, &[format!("{gateway}/{}/console", template.stage)]].concat();
+    RedirectUrls { callback: with_console(&template.callback_urls), logout: with_console(&template.logout_urls) }
+}
+
 impl Local {
     /// Starts the stack. All endpoints respond when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
@@ -137,12 +143,14 @@ impl Local {
             backends.serve(listener, service, |_| Callers::Own);
         }
 
+        let sign_in_url = format!("{url}/_local");
         let endpoints = ServiceEndpoints {
             dynamodb: &dynamodb_url,
             sqs: &sqs_url,
             secrets_manager: &secrets_manager_url,
             session_token: session_token.expose(),
             push_hosts: &options.push_hosts,
+            sign_in: oidc::console_variables(&sign_in_url),
         };
         let (mut temp_dir, mut environment_file) = (None, None);
         let folder = match data_path {
@@ -169,8 +177,8 @@ impl Local {
         let routes = template.routes.clone();
         let source_queues = template.event_source_mappings.iter().map(|mapping| mapping.queue.clone()).collect();
         let dead_letter_queues = template.queues.iter().filter_map(|queue| queue.dead_letter_queue.clone()).collect();
-        let provider = Arc::new(IdentityProvider::new(format!("{url}/_local"))?);
-        let urls = RedirectUrls { callback: template.callback_urls.clone(), logout: template.logout_urls.clone() };
+        let provider = Arc::new(IdentityProvider::new(sign_in_url.clone())?);
+        let urls = redirect_urls(&template, &url);
         let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&urls.callback));
         let gateway =
             Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;

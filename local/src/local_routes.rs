@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderValue, Response, StatusCode, header},
+    response::Redirect,
     routing::{any, get},
 };
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub(crate) fn router(sign_in: Router, queues: Arc<Queues>, dead_letter_queues: V
         .route("/_local/dead-letters", get(list_dead_letters))
         .with_state((queues, Arc::new(dead_letter_queues)))
         .route("/_local/health", get(async || response(StatusCode::OK, &json!({ "status": "ok" }))))
+        .route("/", get(async || Redirect::to("/v1/console")))
         .route("/_local/{*rest}", any(async || not_found()))
         .route("/_local", any(async || not_found()))
         .merge(swagger_ui::router())

@@ -171,6 +171,9 @@ impl LocalApp {
             ("VAPID_SECRET", "VapidSecret"),
             ("VAPID_SUBJECT", "mailto:admin@example.com"),
             ("CONSOLE_ORIGIN", "http://localhost:3000"),
+            ("SIGN_IN_URL", "https://sign-in.example.com"),
+            ("SIGN_IN_ISSUER", "https://issuer.example.com"),
+            ("SIGN_IN_CLIENT", "client"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

@@ -53,8 +53,11 @@ async fn every_response_has_the_security_headers() {
             let name = format!("{} {}", operation.name(), response.status);
             assert_eq!(response.header("X-Content-Type-Options"), Some("nosniff"), "{name}");
             assert_eq!(response.header("Strict-Transport-Security"), Some("max-age=63072000"), "{name}");
-            let page = operation.path == "/problems/{code}" && operation.method == Method::GET;
-            let expected = if page { "public, max-age=3600" } else { "no-store" };
+            let expected = match (&operation.method, operation.path) {
+                (&Method::GET, "/problems/{code}") => "public, max-age=3600",
+                (&Method::GET, "/console" | "/console/{file}") => "no-cache",
+                _ => "no-store",
+            };
             assert_eq!(response.header("Cache-Control"), Some(expected), "{name}");
         }
     }

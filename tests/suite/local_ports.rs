@@ -255,10 +255,10 @@ async fn every_port_accepts_only_its_own_host_its_own_pages_and_its_own_credenti
 async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
     let _pushgate = Pushgate::start(3205);
     let get = |path| Request::new(3205, "GET", path);
-    let sign_in = "/_local/authorize?client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:3000/\
+    let sign_in = "/_local/oauth2/authorize?client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:3000/v1/console\
                    &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
-    let sign_out = "/_local/logout?client_id=pushgate-local&logout_uri=http://localhost:3000/";
-    let mut form = Request::new(3205, "POST", "/_local/authorize");
+    let sign_out = "/_local/logout?client_id=pushgate-local&logout_uri=http://localhost:3000/v1/console";
+    let mut form = Request::new(3205, "POST", "/_local/oauth2/authorize");
     form.body = format!("user=admin@acme&{}", sign_in.split_once('?').expect("a query").1);
     for (request, expected) in [
         (get("/_local/token?user=admin@acme"), 200),
@@ -274,7 +274,8 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
         (form.clone(), 303),
         (Request::new(3205, "POST", "/_local/oauth2/token"), 400),
         (get("/_local"), 404),
-        (get("/"), 403),
+        (get("/"), 303),
+        (get("/elsewhere"), 403),
         (get("/v2/keys"), 403),
     ] {
         let (status, response) = request.send().await;
@@ -300,11 +301,14 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
     assert_eq!(link(get("/_local/token?user=admin@acme")).send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "http://evil.example").send().await.0, 403);
     assert_eq!(link(form.clone()).with("Origin", "null").send().await.0, 403);
-    for callback in
-        ["http://localhost:8080/", "http://127.0.0.1:3000/", "http://localhost:3000/x", "http://localhost:3000"]
-    {
+    for callback in [
+        "http://localhost:8080/",
+        "http://127.0.0.1:3000/",
+        "http://localhost:3000/v1/console/x",
+        "http://localhost:3000/v1/console?",
+    ] {
         let mut elsewhere = form.clone();
-        elsewhere.body = form.body.replace("http://localhost:3000/", callback);
+        elsewhere.body = form.body.replace("http://localhost:3000/v1/console", callback);
         let (status, response) = elsewhere.send().await;
         assert!(status == 400 && !response.to_lowercase().contains("\r\nlocation:"), "{callback}: {response}");
     }

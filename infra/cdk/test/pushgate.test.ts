@@ -96,7 +96,7 @@ test('a value can be a token that is resolved at deployment', () => {
   const { Resources, Globals } = synthesize(stack) as Template & { Globals: Json };
   const websiteUrl = { 'Fn::GetAtt': [Object.keys(Resources).find((name) => name.startsWith('Site')), 'WebsiteURL'] };
   assert.deepEqual(at(Globals, 'Function', 'Environment', 'Variables', 'CONSOLE_ORIGIN'), websiteUrl);
-  const callback = { 'Fn::Sub': ['${ConsoleOrigin}/', { ConsoleOrigin: websiteUrl }] };
+  const callback = { 'Fn::Sub': ['${ConsoleOrigin}/v1/console', { ConsoleOrigin: websiteUrl }] };
   assert.deepEqual(Resources['UserPoolClient']?.Properties?.['CallbackURLs'], [callback]);
 });
 

@@ -10,7 +10,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml"
 
 # Public besides the CORS preflight routes: the pages that explain the problem codes. Kept by hand, so that no edit of the
 # OpenAPI document alone makes a route public.
-PUBLIC_ROUTES = {"GET /problems/{code}"}
+PUBLIC_ROUTES = {"GET /problems/{code}", "GET /console", "GET /console/{file}"}
 # The authorizers of the security schemes in the OpenAPI document.
 SCHEMES = {"user": "UserPoolAuthorizer", "key": "ApiKeyAuthorizer", "keyHeader": "ApiKeyAuthorizer"}
 METHODS = {"get", "put", "post", "patch", "delete", "options"}
@@ -60,7 +60,7 @@ def every_route_has_exactly_one_authorizer(s):
 
 
 @assertion(lambda s: s.routes["GET /keys"].update(security=[{"NONE": []}]))
-def only_OPTIONS_and_the_problem_pages_are_public(s):
+def only_OPTIONS_the_console_and_the_problem_pages_are_public(s):
     for name, route in s.routes.items():
         if ("NONE" in authorizers(route)) != is_public(name):
             yield name

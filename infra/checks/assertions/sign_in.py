@@ -67,7 +67,7 @@ def no_token_is_passed_in_a_URL(s):
 @assertion(lambda s: s["UserPoolClient"]["CallbackURLs"].append("https://elsewhere.example/"))
 def sign_in_redirects_to_the_console_only(s):
     for name, it in s.of("Cognito::UserPoolClient").items():
-        if it["CallbackURLs"] + it["LogoutURLs"] != [{"Fn::Sub": "${ConsoleOrigin}/"}] * 2:
+        if it["CallbackURLs"] + it["LogoutURLs"] != [{"Fn::Sub": "${ConsoleOrigin}/v1/console"}] * 2:
             yield name
 
 

@@ -22,6 +22,8 @@ pub(crate) struct ServiceEndpoints<'a> {
     pub(crate) session_token: &'a str,
     /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub(crate) push_hosts: &'a [String],
+    /// What the console is told about signing in, by the names of the variables.
+    pub(crate) sign_in: [(&'static str, &'a str); 3],
 }
 
 impl ServiceEndpoints<'_> {
@@ -41,6 +43,9 @@ impl ServiceEndpoints<'_> {
                 hosts.push_str(",http://");
                 hosts.push_str(host);
             }
+        }
+        for (name, value) in self.sign_in {
+            all.entry(name.to_owned()).and_modify(|given| value.clone_into(given));
         }
         // A rotated secret is used immediately, since reading it costs nothing here.
         for (name, value) in self.aws().into_iter().chain([("VAPID_MAX_AGE", "0")]) {
@@ -131,6 +136,7 @@ mod tests {
             secrets_manager: "http://s",
             session_token: "t",
             push_hosts: &push_hosts,
+            sign_in: [("SIGN_IN_URL", "http://u"), ("SIGN_IN_ISSUER", "http://i"), ("SIGN_IN_CLIENT", "c")],
         };
         let all = endpoints.environment("PutSubscription", &function);
         assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");

@@ -63,6 +63,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
         ("PutSubscription", put_subscription(config("PutSubscription"))),
         ("GetSubscriptionConfig", get_subscription_config(config("GetSubscriptionConfig"))),
         ("Preflight", none("Preflight", preflight::ROUTES, |(), r| Box::pin(preflight::handle(r)))),
+        ("GetConsole", get_console(config("GetConsole"))),
         ("GetMe", none("GetMe", get_me::ROUTES, |(), r| Box::pin(get_me::handle(r)))),
         ("GetProblem", none("GetProblem", get_problem::ROUTES, |(), r| Box::pin(get_problem::handle(r)))),
         ("Deliver", deliver(config("Deliver"))),
@@ -152,6 +153,11 @@ fn put_subscription(config: Config) -> Handler {
     http(config, put_subscription::ROUTES, connect, |(store, vapid, hosts), request| {
         Box::pin(put_subscription::handle(store, vapid, hosts, request))
     })
+}
+
+fn get_console(config: Config) -> Handler {
+    let connect: Connect<get_console::Page> = |config| Box::pin(async { get_console::Page::new(config) });
+    http(config, get_console::ROUTES, connect, |page, request| Box::pin(get_console::handle(page, request)))
 }
 
 fn get_subscription_config(config: Config) -> Handler {

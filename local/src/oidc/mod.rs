@@ -43,7 +43,7 @@ const CODE_LIFETIME: Duration = Duration::from_mins(5);
 /// The largest form.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
-const AUTHORIZE: &str = "/_local/authorize";
+const AUTHORIZE: &str = "/_local/oauth2/authorize";
 const LOGOUT: &str = "/_local/logout";
 const TOKEN: &str = "/_local/oauth2/token";
 const JWKS: &str = "/_local/jwks.json";
@@ -82,6 +82,11 @@ pub(crate) fn callers(request: &Parts, callback_origins: &Arc<[String]>) -> Call
         ("POST" | "OPTIONS", TOKEN) | ("GET", JWKS | DISCOVERY) => Callers::Origins(Arc::clone(callback_origins)),
         _ => Callers::Own,
     }
+}
+
+/// The variables of the function that serves the console, with their values on this machine.
+pub(crate) fn console_variables(issuer: &str) -> [(&'static str, &str); 3] {
+    [("SIGN_IN_URL", issuer), ("SIGN_IN_ISSUER", issuer), ("SIGN_IN_CLIENT", CLIENT_ID)]
 }
 
 /// The origins of the pages to which sign-in redirects.
@@ -139,7 +144,7 @@ async fn discovery(State(server): State<Arc<AuthorizationServer>>) -> Response<B
         200,
         &json!({
             "issuer": issuer,
-            "authorization_endpoint": format!("{issuer}/authorize"),
+            "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
             "token_endpoint": format!("{issuer}/oauth2/token"),
             "end_session_endpoint": format!("{issuer}/logout"),
             "jwks_uri": format!("{issuer}/jwks.json"),

@@ -40,7 +40,7 @@ pub(super) fn sign_in(request: &Parameters) -> String {
     page(
         "Sign in to Pushgate",
         &format!(
-            r#"<p>There are no passwords on this machine. Choose a user:</p><form method="post" action="/_local/authorize">{form}</form><p><a href="/_local/api">API reference</a></p>"#
+            r#"<p>There are no passwords on this machine. Choose a user:</p><form method="post" action="/_local/oauth2/authorize">{form}</form><p><a href="/_local/api">API reference</a></p>"#
         ),
     )
 }

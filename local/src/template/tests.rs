@@ -136,6 +136,6 @@ fn the_template_of_the_project_is_read() {
     assert_eq!(template.secrets.len(), 2);
     assert_eq!(
         (&template.callback_urls, &template.logout_urls),
-        (&vec!["http://localhost:3000/".into()], &vec!["http://localhost:3000/".into()])
+        (&vec!["http://localhost:3000/v1/console".into()], &vec!["http://localhost:3000/v1/console".into()])
     );
 }

@@ -105,7 +105,7 @@ async fn a_head_and_a_body_that_never_come_are_cut() {
     let host = host(&local);
     let head = format!("POST /v1/public/1 HTTP/1.1\r\nHost: {host}\r\n");
     let idle = format!("GET /v1/key HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    let form = format!("POST /_local/authorize HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n");
+    let form = format!("POST /_local/oauth2/authorize HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n");
     for (bytes, status) in [
         (String::new(), None),
         ("POST ".to_owned(), None),
@@ -153,13 +153,14 @@ async fn a_body_is_not_read_before_its_request_is_allowed() {
     for (method, path, headers, status) in [
         ("POST", "/v1/nothing", "", "404"),
         ("POST", "/v1/key", "X-Api-Key: valid\r\n", "404"),
-        ("POST", "/", "", "403"),
+        ("POST", "/", "", "405"),
+        ("POST", "/elsewhere", "", "403"),
         ("GET", "/v1/key", "", "401"),
         ("GET", "/v1/key", "X-Api-Key: junk\r\n", "401"),
         ("GET", "/v1/key", "X-Api-Key: denied\r\n", "403"),
         ("GET", "/v1/user", "Authorization: junk\r\n", "401"),
         ("POST", "/_local/nothing", "", "404"),
-        ("POST", "/_local/authorize", "Origin: http://evil.example\r\n", "403"),
+        ("POST", "/_local/oauth2/authorize", "Origin: http://evil.example\r\n", "403"),
     ] {
         for length in ["Content-Length: 9000000", "Transfer-Encoding: chunked"] {
             let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n\r\nstart");

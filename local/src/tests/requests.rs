@@ -48,7 +48,9 @@ async fn a_request_without_a_route_is_an_error() {
         ("/v1", 404),
         ("/v2/key", 403),
         ("/v1x/key", 403),
-        ("/", 403),
+        // Redirected to the console, which this template has not.
+        ("/", 404),
+        ("/elsewhere", 403),
         ("/_local/x", 404),
     ] {
         assert_eq!(get(&local, path, ("a", "b")).await.0, status, "{path}");
@@ -179,11 +181,11 @@ async fn a_session_is_used_by_links_but_not_by_frames_and_forms_of_other_origins
         raw(&local, format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await
     };
     let form = format!("user=admin@acme&{REQUEST}");
-    let authorize = format!("/_local/authorize?{REQUEST}");
+    let authorize = format!("/_local/oauth2/authorize?{REQUEST}");
 
     let foreign = "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n";
-    assert!(send("POST", "/_local/authorize", foreign, &form).await.starts_with("HTTP/1.1 403"));
-    let response = send("POST", "/_local/authorize", "", &form).await;
+    assert!(send("POST", "/_local/oauth2/authorize", foreign, &form).await.starts_with("HTTP/1.1 403"));
+    let response = send("POST", "/_local/oauth2/authorize", "", &form).await;
     let cookie = response.split_once("set-cookie: ").and_then(|(_, it)| it.split(';').next()).expect("a cookie");
 
     let cookie = format!("Cookie: {cookie}\r\nSec-Fetch-Site: cross-site\r\n");

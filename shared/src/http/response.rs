@@ -36,10 +36,14 @@ pub fn no_content() -> Response {
     with_body(StatusCode::NO_CONTENT, String::new())
 }
 
+/// A response with text of this type.
+pub fn text(status: StatusCode, content_type: &str, body: &str) -> Response {
+    with_body(status, body.to_owned()).with_header(CONTENT_TYPE, content_type)
+}
+
 /// 200 with an HTML page that loads nothing.
 pub fn html(page: &str) -> Response {
-    with_body(StatusCode::OK, page.to_owned())
-        .with_header(CONTENT_TYPE, "text/html; charset=utf-8")
+    text(StatusCode::OK, "text/html; charset=utf-8", page)
         .with_header(CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")
 }
 

@@ -166,7 +166,7 @@ fn program() -> PathBuf {
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let programs =
         ["firefox-esr", "firefox"].into_iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.into_iter().find(|program| program.exists()).expect("tools/install-browser installs Firefox")
+    programs.into_iter().find(|program| program.exists()).expect("tools/install-browser firefox-esr installs it")
 }
 
 /// The port that Firefox prints. What it prints later is read too, so that it never waits for a reader.
