@@ -111,6 +111,9 @@ check(21, 'Deleting a key in use needs its name; an unused one a confirmation', 
   const rows = uniqueName('Rows');
   for (const number of [1, 2, 3]) await stack.key(`${rows} ${number}`);
   await page.goto(`${stack.console}#/keys?q=${encodeURIComponent(rows)}&sort=name`);
+  // The list was loaded before these keys were made.
+  await page.reload();
+  await signInIfAsked(page, row(page, `${rows} 2`));
   await button(page, `Delete ${rows} 2`).click();
   await confirm.click();
   await row(page, `${rows} 2`).waitFor({ state: 'detached' });
