@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Err(reason) => {
             println!("cargo::warning=The console is not in this build: {reason}");
+            // A file that does not exist: the next build tries again, since what was missing may be there then.
+            println!("cargo::rerun-if-changed=not-built");
             let page = out.join("index.html");
             fs::write(&page, missing(&reason))?;
             vec![page]
