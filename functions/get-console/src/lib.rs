@@ -84,15 +84,14 @@ impl Page {
 #[expect(clippy::unused_async, reason = "every handler has the same signature")]
 pub async fn handle(page: &Page, request: &Request) -> Result<Response, Problem> {
     let Some(name) = request.raw_path_param("file") else { return Ok(page.response(request)) };
-    let file = console::file(name).filter(|file| file.name != console::PAGE);
-    let file = file.ok_or(Problem::NotFound("file of the console"))?;
-    let content_type = content_type(file.name).ok_or(Problem::NotFound("file of the console"))?;
+    let file = console::file(name).and_then(|file| Some((file, content_type(file.name)?)));
+    let (file, content_type) = file.ok_or(Problem::NotFound("file of the console"))?;
     let cache = if UNHASHED.contains(&file.name) { "no-cache" } else { "public, max-age=31536000, immutable" };
 
     Ok(response::text(StatusCode::OK, content_type, file.text).with_header(CACHE_CONTROL, cache))
 }
 
-/// The content type by a file's extension; `None` for one that the console does not have.
+/// The content type by a file's extension; `None` for the page itself, and for a kind that the console does not have.
 fn content_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit_once('.')?.1 {
         "js" => "text/javascript; charset=utf-8",
