@@ -2,24 +2,14 @@
 
 import type { Key, Permission } from '../api/types.ts';
 import { texts } from '../texts.ts';
-
-const SHOWN_CHANNELS = 3;
+import { ChannelChips } from '../ui/channel-chips.tsx';
 
 export function ScopeText({ of: key, all = false }: { of: Pick<Key, 'scope' | 'channels'>; all?: boolean }) {
   if (key.scope === 'all') return <span>{texts.scope.all}</span>;
-  const shown = all ? key.channels : key.channels.slice(0, SHOWN_CHANNELS);
-  const rest = key.channels.length - shown.length;
   return (
     <div class="scope">
       <span>{texts.scope.channels}</span>
-      <span class="chips">
-        {shown.map((slug) => (
-          <span key={slug} class="chip">
-            {slug}
-          </span>
-        ))}
-        {rest > 0 && <span class="muted">{texts.scope.moreChannels(rest)}</span>}
-      </span>
+      <ChannelChips of={key.channels} all={all} />
     </div>
   );
 }
