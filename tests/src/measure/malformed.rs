@@ -261,7 +261,8 @@ fn path(random: &mut StdRng) -> String {
     let characters: Vec<char> = "abckeyspushv1/%.-_~0123?&=;:@!$'()*+,".chars().collect();
     let text: String = (0..length).map(|_| *characters.choose(random).expect("one")).collect();
     match random.random_range(0..3) {
-        0 => format!("/{text}"),
+        // Not "/?", which leads to the console.
+        0 => format!("/x{text}"),
         1 => format!("/v1/{text}"),
         _ => format!("/v1/push/{text}"),
     }
