@@ -35,7 +35,7 @@ LAYERS = {
         "data_dir": {"start_error"},
         "server": {"start_error"},
         "template": {"start_error"},
-        "oidc": {"server", "start_error"},
+        "oidc": {"server", "start_error", "template"},
         "services": {"data_dir", "server", "start_error", "template"},
         "lambda": {"data_dir", "services", "start_error", "template"},
         "gateway": {"lambda", "oidc", "server", "start_error", "template"},

@@ -48,6 +48,7 @@ use services::{
 };
 pub use start_error::StartError;
 use template::Template;
+use template::values::{API_ID, REGION};
 pub use template::{Grant, Route, TEMPLATE};
 
 /// How long `stop` waits for requests and batches in progress.
@@ -93,10 +94,17 @@ pub struct Local {
     _data_dir: Option<DataDir>,
 }
 
-/// The template's redirect addresses, and the console of this gateway, whatever its port is.
+/// The template's redirect addresses; the API's own address is this gateway's.
 fn redirect_urls(template: &Template, gateway: &str) -> RedirectUrls {
-    let with_console = |urls: &[String]| [urls, &[format!("{gateway}/{}/console", template.stage)]].concat();
-    RedirectUrls { callback: with_console(&template.callback_urls), logout: with_console(&template.logout_urls) }
+    let own = format!("https://{API_ID}.execute-api.{REGION}.amazonaws.com/");
+    let local = |url: &String| match url.strip_prefix(&own) {
+        Some(path) => format!("{gateway}/{path}"),
+        None => url.clone(),
+    };
+    RedirectUrls {
+        callback: template.callback_urls.iter().map(local).collect(),
+        logout: template.logout_urls.iter().map(local).collect(),
+    }
 }
 
 impl Local {
@@ -179,7 +187,7 @@ impl Local {
         let dead_letter_queues = template.queues.iter().filter_map(|queue| queue.dead_letter_queue.clone()).collect();
         let provider = Arc::new(IdentityProvider::new(sign_in_url.clone())?);
         let urls = redirect_urls(&template, &url);
-        let (stage, origins) = (format!("/{}", template.stage), oidc::origins(&urls.callback));
+        let (stage, origins) = (format!("/{}", template.stage.name), oidc::origins(&urls.callback));
         let gateway =
             Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
         let sign_in = oidc::router(provider, urls, bodies);

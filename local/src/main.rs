@@ -77,6 +77,7 @@ fn banner(local: &Local, options: &Options) -> String {
     let mut text = format!(
         "Pushgate runs on 127.0.0.1 only; data is stored {storage}.
 
+  Console          {url}/
   API              {url}/v1 ({} routes)
   API reference    {url}/_local/api
   Sign-in          {url}/_local/.well-known/openid-configuration (client ID: pushgate-local)

@@ -37,7 +37,6 @@ UNSUPPORTED = {(DEAD_LETTERS, 2): "MiniStack has no StartMessageMoveTask; the bl
 DIFFERENCES = [
     "The first admin is created with a --temporary-password, since MiniStack generates one that its own policy rejects",
     "MiniStack restores a table as it is now, for any requested time",
-    "MiniStack accepts a token of any client of the user pool, since it does not check `aud`",
     "MiniStack gives an authorizer no request id, so it is started by tests/deployment/emulator/server.py, which does",
     "aws is called with --endpoint-url, since for SQS it ignores the environment",
 ]

@@ -16,7 +16,7 @@ import skipped
 from ministack import ROOT
 
 # The fields of a deployment config; `notes` is added here.
-CONFIG_FIELDS = {"url", "host", "accounts", "nobody", "push_hosts", "gaps"}
+CONFIG_FIELDS = {"url", "host", "accounts", "nobody", "another_client", "push_hosts", "gaps"}
 THREADS = 8
 AWS_ONLY = "aws_only::"
 

@@ -35,6 +35,7 @@ class Users:
         self._users: dict[str, dict[str, str]] = {}
         # The API accepts only tokens of the console's client.
         self._client = stack.outputs["UserPoolClientId"]
+        self._another_client = ""
         self._without_account = ""
 
     def _add(self, name: str) -> str:
@@ -63,10 +64,10 @@ class Users:
             UserAttributes=[{"Name": "custom:account", "Value": account}, {"Name": "custom:role", "Value": role}],
         )
 
-    def _id_token(self, user: str) -> str:
+    def _id_token(self, user: str, client: str) -> str:
         response = self._cognito.admin_initiate_auth(
             UserPoolId=self._pool,
-            ClientId=self._client,
+            ClientId=client,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": user, "PASSWORD": self._passwords[user]},
         )
@@ -76,13 +77,19 @@ class Users:
         for name, roles in ACCOUNTS.items():
             self._users[name] = {role: self._add(user) for role, user in roles.items()}
         self._without_account = self._add(WITHOUT_ACCOUNT)
+        client = self._cognito.create_user_pool_client(
+            UserPoolId=self._pool,
+            ClientName=f"suite-{self._run}",
+            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        )
+        self._another_client = client["UserPoolClient"]["ClientId"]
 
     def _unused_account(self, name: str) -> dict[str, str]:
         self._count += 1
         account = {"id": f"{name}{self._run}{self._count}"}
         for role, user in self._users[name].items():
             self._set_account(user, account["id"], role)
-            account[role] = self._id_token(user)
+            account[role] = self._id_token(user, self._client)
         return account
 
     def sign_in(self, tests: int) -> dict:
@@ -91,10 +98,16 @@ class Users:
             self._add_all()
         counts = {"acme": tests, "globex": min(tests, WITH_TWO_ACCOUNTS)}
         accounts = {name: [self._unused_account(name) for _ in range(count)] for name, count in counts.items()}
-        return {"accounts": accounts, "nobody": self._id_token(self._without_account)}
+        return {
+            "accounts": accounts,
+            "nobody": self._id_token(self._without_account, self._client),
+            "another_client": self._id_token(self._users["acme"]["admin"], self._another_client),
+        }
 
     def remove(self) -> None:
-        """Removes every user that was created."""
+        """Removes every user and the app client that were created."""
+        if self._another_client:
+            self._cognito.delete_user_pool_client(UserPoolId=self._pool, ClientId=self._another_client)
         for user in self._passwords:
             try:
                 self._cognito.admin_delete_user(UserPoolId=self._pool, Username=user)

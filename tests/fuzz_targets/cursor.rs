@@ -32,8 +32,10 @@ fn cursor_after(id: &KeyId, member: &Member) -> String {
 
 #[test]
 fn a_cursor_is_one_that_a_list_gave() {
-    let claims = json!({ "sub": "1", "custom:account": "acme", "custom:role": "member" });
-    let user = from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }));
+    let claims = json!({ "sub": "1", "aud": "console", "custom:account": "acme", "custom:role": "member" });
+    let user = from_event(json!({
+        "stageVariables": { "app_client": "console" }, "requestContext": { "authorizer": { "claims": claims } },
+    }));
     let member = auth::member(&user).unwrap_or_else(|_| panic!("a member"));
     fuzz("cursor", move |input: Input| {
         let parse = |cursor: &str| page(Some(cursor), &member)?.after;

@@ -123,6 +123,14 @@ impl App {
         }
     }
 
+    /// The ID token that another app client of the user pool got for the admin of an account.
+    pub async fn id_token_of_another_client(&self) -> String {
+        match &self.backend {
+            Backend::Deployment(deployment) => deployment.config.another_client.clone(),
+            _ => self.local().id_token_of_another_client("admin@acme").await,
+        }
+    }
+
     /// A request without credentials.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.request_outside(method, &format!("/v1{path}"))

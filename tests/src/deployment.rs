@@ -24,6 +24,8 @@ pub(crate) struct DeploymentConfig {
     accounts: HashMap<String, Mutex<Vec<Account>>>,
     /// The ID token of a user without an account.
     nobody: String,
+    /// The ID token that another app client of the user pool got for the admin of an account.
+    pub(crate) another_client: String,
     /// Addresses of this machine where the functions can reach a push service.
     #[serde(default)]
     pub(crate) push_hosts: Vec<SocketAddr>,

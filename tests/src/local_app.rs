@@ -96,7 +96,16 @@ impl LocalApp {
     }
 
     pub(crate) async fn id_token(&self, email: &str) -> String {
-        let response = self.client.get(format!("{}/_local/token?user={email}", self.url())).send().await;
+        self.token(&format!("user={email}")).await
+    }
+
+    /// The ID token that another app client of the user pool gets for this user.
+    pub(crate) async fn id_token_of_another_client(&self, email: &str) -> String {
+        self.token(&format!("user={email}&client_id=another-client")).await
+    }
+
+    async fn token(&self, query: &str) -> String {
+        let response = self.client.get(format!("{}/_local/token?{query}", self.url())).send().await;
         let response = Response::read(response.expect("a response")).await.expect(200).json();
         response["id_token"].as_str().expect("a token").to_owned()
     }
@@ -173,7 +182,6 @@ impl LocalApp {
             ("CONSOLE_ORIGIN", "http://localhost:3000"),
             ("SIGN_IN_URL", "https://sign-in.example.com"),
             ("SIGN_IN_ISSUER", "https://issuer.example.com"),
-            ("SIGN_IN_CLIENT", "client"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()

@@ -35,7 +35,7 @@ impl<'a> FaultyFunctions<'a> {
 
     /// Invokes a function with a request of the admin, whose `Idempotency-Key` is the function's name, and injects the fault into its first `losses` transactions.
     async fn invoke(&self, losses: usize, function: &str, path: Value, body: Value) -> Value {
-        let claims = json!({ "sub": "ada", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
+        let claims = json!({ "sub": "ada", "aud": "console", "custom:account": "acme", "custom:role": "admin" });
         let routes = match function {
             "CreateKey" => create_key::ROUTES,
             "UpdateKey" => update_key::ROUTES,
@@ -48,6 +48,7 @@ impl<'a> FaultyFunctions<'a> {
         let event = json!({
             "httpMethod": method, "resource": resource, "pathParameters": path, "body": body.to_string(),
             "multiValueHeaders": { "idempotency-key": [function] },
+            "stageVariables": { "app_client": "console" },
             "requestContext": { "requestId": "a-request", "authorizer": { "claims": claims } },
         });
         self.lose.store(losses, Ordering::SeqCst);

@@ -80,6 +80,21 @@ async fn users_without_an_account_can_do_nothing_and_members_can_only_read() {
 }
 
 /// Creates a key with every permission.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_for_users_rejects_a_token_of_another_app_client() {
+    let app = App::start().await;
+    let (token, admin) = (app.id_token_of_another_client().await, app.admin().await);
+    app.channels(&["ops"]).await;
+    let channels = admin.get("/channels").await.expect(200).text;
+    for operation in operations().into_iter().filter(|operation| operation.security == Security::User) {
+        let response = app.send(example_request(&app, &operation).bearer_auth(&token)).await;
+        expect(&response, 401, "unauthenticated", &operation);
+    }
+    assert_eq!(admin.get("/channels").await.expect(200).text, channels);
+    assert_eq!(admin.get("/history").await.expect(200).json()["events"], json!([]), "no key was created");
+    app.stop().await;
+}
+
 async fn key_with_all_permissions(app: &App) -> Key<'_> {
     app.key().all_permissions().create().await
 }

@@ -33,6 +33,7 @@ impl Invocation {
             "resource": self.resource,
             "pathParameters": self.path,
             "body": self.body.to_string(),
+            "stageVariables": { "app_client": "console" },
             "requestContext": context,
         });
         let response = functions[&self.function](event).await.expect("a response");
@@ -205,7 +206,7 @@ async fn a_management_function_without_claims_returns_500_and_has_no_effect() {
         Some(json!({ "claims": null })),
         Some(json!({ "claims": "admin" })),
         // A token without a subject.
-        Some(json!({ "claims": { "custom:account": "acme", "custom:role": "admin" } })),
+        Some(json!({ "claims": { "aud": "console", "custom:account": "acme", "custom:role": "admin" } })),
         // The context of a key is not the claims of a user.
         Some(context_of_a_key()),
     ] {
@@ -231,7 +232,7 @@ async fn a_user_without_a_known_role_can_neither_read_nor_write() {
     for role in
         [json!(null), json!(""), json!("Admin"), json!("ADMIN"), json!("admin "), json!("owner"), json!(["admin"])]
     {
-        let claims = json!({ "sub": "1", "name": "Ada", "custom:account": "acme", "custom:role": role });
+        let claims = json!({ "sub": "1", "aud": "console", "custom:account": "acme", "custom:role": role });
         for call in &calls {
             let (status, body) = call.invoke(&functions, Some(&json!({ "claims": claims }))).await;
             let expected = (json!(403), &json!("no_account"));
@@ -259,7 +260,7 @@ async fn a_function_does_nothing_with_the_event_of_another_route() {
     // The principal of either authorizer, so that the route alone is wrong.
     let mut principal = context_of_a_key();
     principal["request_id"] = json!(REQUEST);
-    principal["claims"] = json!({ "sub": "1", "name": "Ada", "custom:account": "acme", "custom:role": "admin" });
+    principal["claims"] = json!({ "sub": "1", "aud": "console", "custom:account": "acme", "custom:role": "admin" });
 
     let routes = app.local().routes();
     let of_the_api: BTreeSet<&str> = routes.iter().map(|route| route.function.as_str()).collect();

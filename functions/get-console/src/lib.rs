@@ -5,7 +5,7 @@ use lambda_http::http::{HeaderName, StatusCode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use shared::config::Config;
-use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, Routes, response};
+use shared::http::{Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response};
 use url::Url;
 
 /// The routes of this function in the template.
@@ -27,8 +27,9 @@ struct PageConfig<'a> {
 
 /// The page of this deployment.
 pub struct Page {
-    html: String,
-    etag: String,
+    template: &'static str,
+    sign_in: String,
+    issuer: String,
     content_security_policy: String,
 }
 
@@ -36,24 +37,12 @@ impl Page {
     /// The page with the addresses of this deployment's user pool.
     pub fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let sign_in = config.required("SIGN_IN_URL")?;
-        let page_config = PageConfig {
-            client_id: config.required("SIGN_IN_CLIENT")?,
-            issuer: config.required("SIGN_IN_ISSUER")?,
-            authorize: format!("{sign_in}/oauth2/authorize"),
-            token: format!("{sign_in}/oauth2/token"),
-            logout: format!("{sign_in}/logout"),
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        // In a script element, only `<` could end it.
-        let json = serde_json::to_string(&page_config)?.replace('<', "\\u003c");
-        let template = console::file(console::PAGE).ok_or("the console has no page")?;
-        let html = template.text.replace(console::CONFIG_PLACEHOLDER, &json);
-        let digest = Sha256::digest(&html).iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte));
         let sign_in_origin = Url::parse(sign_in)?.origin().ascii_serialization();
 
         Ok(Self {
-            html,
-            etag: format!("\"{digest:032x}\""),
+            template: console::file(console::PAGE).ok_or("the console has no page")?.text,
+            sign_in: sign_in.to_owned(),
+            issuer: config.required("SIGN_IN_ISSUER")?.to_owned(),
             content_security_policy: format!(
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                  connect-src 'self' {sign_in_origin}; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
@@ -62,28 +51,47 @@ impl Page {
         })
     }
 
-    fn response(&self, request: &Request) -> Response {
+    /// The page for this app client, which is known with the first request only.
+    fn html(&self, client_id: &str) -> Result<String, Problem> {
+        let Self { sign_in, issuer, .. } = self;
+        let config = PageConfig {
+            client_id,
+            issuer,
+            authorize: format!("{sign_in}/oauth2/authorize"),
+            token: format!("{sign_in}/oauth2/token"),
+            logout: format!("{sign_in}/logout"),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        // In a script element, only `<` could end it.
+        let json = serde_json::to_string(&config).map_err(Problem::internal)?.replace('<', "\\u003c");
+        Ok(self.template.replace(console::CONFIG_PLACEHOLDER, &json))
+    }
+
+    fn response(&self, request: &Request) -> Result<Response, Problem> {
+        let html = self.html(auth::app_client(request)?)?;
+        let digest = Sha256::digest(&html).iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+        let etag = format!("\"{digest:032x}\"");
         let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         // A gateway that compresses the page makes its tag a weak one.
         let mut tags = known.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
-        let response = if tags.any(|tag| tag == self.etag) {
+        let response = if tags.any(|tag| tag == etag) {
             response::text(StatusCode::NOT_MODIFIED, "text/html; charset=utf-8", "")
         } else {
-            response::text(StatusCode::OK, "text/html; charset=utf-8", &self.html)
+            response::text(StatusCode::OK, "text/html; charset=utf-8", &html)
         };
-        response
-            .with_header(ETAG, &self.etag)
+        Ok(response
+            .with_header(ETAG, &etag)
             .with_header(CACHE_CONTROL, "no-cache")
             .with_header(CONTENT_SECURITY_POLICY, &self.content_security_policy)
             .with_header(REFERRER_POLICY, "no-referrer")
-            .with_header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin")
+            .with_header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
     }
 }
 
 /// Responds with 200 and the page or a file of it, or with 304.
 #[expect(clippy::unused_async, reason = "every handler has the same signature")]
 pub async fn handle(page: &Page, request: &Request) -> Result<Response, Problem> {
-    let Some(name) = request.raw_path_param("file") else { return Ok(page.response(request)) };
+    let Some(name) = request.raw_path_param("file") else { return page.response(request) };
     let file = console::file(name).and_then(|file| Some((file, content_type(file.name)?)));
     let (file, content_type) = file.ok_or(Problem::NotFound("file of the console"))?;
     let cache = if UNHASHED.contains(&file.name) { "no-cache" } else { "public, max-age=31536000, immutable" };

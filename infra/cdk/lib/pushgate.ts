@@ -47,6 +47,8 @@ const ACKNOWLEDGED = [
 export class Pushgate extends Construct {
   /** Base URL of the API, with its stage. */
   readonly apiUrl: string;
+  /** URL of the web console. */
+  readonly consoleUrl: string;
   /** Base URL of the sign-in page. */
   readonly signInUrl: string;
   readonly api: IRestApi;
@@ -82,6 +84,7 @@ export class Pushgate extends Construct {
     this.addCode(dirname(resolve(template)));
 
     this.apiUrl = this.output('ApiUrl');
+    this.consoleUrl = this.output('ConsoleUrl');
     this.signInUrl = this.output('SignInUrl');
     this.api = RestApi.fromRestApiId(this, 'Api', this.ref('Api'));
     this.userPool = UserPool.fromUserPoolId(this, 'UserPool', this.ref('UserPool'));

@@ -1,9 +1,10 @@
 """Sign-in: the user pool, its app client, and what identity providers and users may set."""
 
 import re
+from graphlib import CycleError, TopologicalSorter
 
 from assertion import assertion
-from stack import logical_id, text
+from stack import as_list, logical_id, references, text
 
 SECRETS = {"client_id", "client_secret", "private_key"}
 
@@ -67,8 +68,25 @@ def no_token_is_passed_in_a_URL(s):
 @assertion(lambda s: s["UserPoolClient"]["CallbackURLs"].append("https://elsewhere.example/"))
 def sign_in_redirects_to_the_console_only(s):
     for name, it in s.of("Cognito::UserPoolClient").items():
-        if it["CallbackURLs"] + it["LogoutURLs"] != [{"Fn::Sub": "${ConsoleOrigin}/v1/console"}] * 2:
+        own, other = s.outputs["ConsoleUrl"]["Value"], {"Fn::Sub": "${ConsoleOrigin}/v1/console"}
+        if it["CallbackURLs"] != [own, other] or it["LogoutURLs"] != [own, other]:
             yield name
+
+
+def refer_to_the_app_client(s):
+    s.environment("GetConsole")["SIGN_IN_CLIENT"] = {"Ref": "UserPoolClient"}
+    # With a custom domain, the app client does not refer to the API.
+    s["UserPoolClient"]["CallbackURLs"] = [{"Fn::Sub": "https://${Api}.example.com/v1/console"}]
+
+
+# Neither the SAM transform nor cfn-lint reports a cycle, with which CloudFormation creates no stack.
+@assertion(refer_to_the_app_client)
+def no_resource_depends_on_itself(s):
+    needs = {name: set(references(it)) | set(as_list(it.get("DependsOn", []))) for name, it in s.resources.items()}
+    try:
+        tuple(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        yield " → ".join(error.args[1])
 
 
 @assertion(lambda s: s.declared["ConsoleOrigin"].update(AllowedPattern="https?://[^/\\s]+"))

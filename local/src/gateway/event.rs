@@ -1,6 +1,6 @@
 //! A request to the gateway, and the events that API Gateway makes of it: one for the authorizer, one for the function.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use axum::http::request::Parts;
 use jiff::Timestamp;
@@ -9,14 +9,15 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::server::HeldBody;
-use crate::template::values::{ACCOUNT_ID, REGION};
+use crate::template::Stage;
+use crate::template::values::{ACCOUNT_ID, API_ID, REGION};
 
 /// A request below the stage. Every value is of the parsed request itself.
 #[derive(Debug, Clone)]
 pub(super) struct GatewayRequest {
     pub(super) request_id: String,
     pub(super) method: String,
-    pub(super) stage: String,
+    pub(super) stage: Arc<Stage>,
     pub(super) query: String,
     pub(super) protocol: String,
     pub(super) headers: Vec<(String, String)>,
@@ -32,12 +33,12 @@ pub(super) struct GatewayRequest {
 
 impl GatewayRequest {
     /// A request whose route is not known yet and whose body is not read yet.
-    pub(super) fn new(stage: &str, parts: &Parts, source_ip: IpAddr) -> Self {
+    pub(super) fn new(stage: &Arc<Stage>, parts: &Parts, source_ip: IpAddr) -> Self {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Self {
             request_id: Uuid::new_v4().to_string(),
             method: parts.method.to_string(),
-            stage: stage.to_owned(),
+            stage: Arc::clone(stage),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             protocol: format!("{:?}", parts.version),
             headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
@@ -53,7 +54,7 @@ impl GatewayRequest {
     /// The ARN that an authorizer's policy must allow.
     pub(super) fn method_arn(&self) -> String {
         let path = self.path.trim_start_matches('/');
-        format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:local/{}/{}/{path}", self.stage, self.method)
+        format!("arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/{}/{}/{path}", self.stage.name, self.method)
     }
 
     /// The first value of a header.
@@ -110,7 +111,7 @@ impl GatewayRequest {
             "queryStringParameters": query,
             "multiValueQueryStringParameters": multi_value_query,
             "pathParameters": path_parameters,
-            "stageVariables": null,
+            "stageVariables": self.stage.variables,
         });
         match event {
             Value::Object(event) => event,
@@ -122,7 +123,7 @@ impl GatewayRequest {
         let host = self.header("host").unwrap_or_default();
         json!({
             "accountId": ACCOUNT_ID,
-            "apiId": "local",
+            "apiId": API_ID,
             "deploymentId": "local",
             "domainName": host,
             "domainPrefix": host.split('.').next(),
@@ -134,14 +135,14 @@ impl GatewayRequest {
                 "principalOrgId": null, "sourceIp": self.source_ip.to_string(), "user": null,
                 "userAgent": self.header("user-agent"), "userArn": null,
             },
-            "path": format!("/{}{}", self.stage, self.path),
+            "path": format!("/{}{}", self.stage.name, self.path),
             "protocol": self.protocol,
             "requestId": self.request_id,
             "requestTime": self.received_at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
             "requestTimeEpoch": self.received_at.as_millisecond(),
             "resourceId": "local",
             "resourcePath": self.resource,
-            "stage": self.stage,
+            "stage": self.stage.name,
         })
     }
 }
@@ -170,7 +171,7 @@ mod tests {
         GatewayRequest {
             request_id: "r-1".into(),
             method: "GET".into(),
-            stage: "v1".into(),
+            stage: Arc::new(Stage { name: "v1".into(), variables: [("domain".into(), "none".into())].into() }),
             query: "a=1&a=2&b=%26".into(),
             protocol: "HTTP/1.1".into(),
             headers: vec![header("host", "h"), header("x-a", "1"), header("x-a", "2")],
@@ -191,6 +192,7 @@ mod tests {
         assert_eq!(event["queryStringParameters"], json!({"a": "2", "b": "&"}));
         assert_eq!(event["multiValueQueryStringParameters"]["a"], json!(["1", "2"]));
         assert_eq!(event["pathParameters"], json!({"id": "a b"}));
+        assert_eq!(event["stageVariables"], json!({"domain": "none"}));
         assert_eq!(event["body"], "x\u{fffd}");
         assert_eq!(event["requestContext"]["path"], "/v1/keys/a%20b");
         assert_eq!(event["requestContext"]["requestTime"], "01/Jan/1970:00:00:00 +0000");

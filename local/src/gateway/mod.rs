@@ -25,7 +25,7 @@ use crate::{
     oidc::IdentityProvider,
     server::{Bodies, BodyError, is_larger},
     start_error::StartError,
-    template::{Authorizer, Route, Template},
+    template::{Authorizer, Route, Stage, Template},
 };
 pub(crate) use access_log::ACCESS_LOG_TARGET;
 use access_log::AccessLog;
@@ -43,7 +43,7 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// The API of the template.
 pub(crate) struct Gateway {
-    stage: String,
+    stage: Arc<Stage>,
     routes: Routes,
     authorizers: BTreeMap<String, Authorizer>,
     responses: GatewayResponses,
@@ -120,7 +120,7 @@ impl Gateway {
 
     /// Checks the limits and finds the route; the error is the response. Nothing of the body is read.
     fn accept(&self, request: &mut GatewayRequest, parts: &Parts, body: &Body) -> Result<Route, Box<Response<Body>>> {
-        let path = parts.uri.path().strip_prefix('/').and_then(|path| path.strip_prefix(self.stage.as_str()));
+        let path = parts.uri.path().strip_prefix('/').and_then(|path| path.strip_prefix(self.stage.name.as_str()));
         let path = path.filter(|rest| rest.is_empty() || rest.starts_with('/'));
         path.unwrap_or_default().clone_into(&mut request.path);
         if head_bytes(parts) > MAX_HEAD_BYTES {

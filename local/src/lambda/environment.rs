@@ -23,7 +23,7 @@ pub(crate) struct ServiceEndpoints<'a> {
     /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub(crate) push_hosts: &'a [String],
     /// What the console is told about signing in, by the names of the variables.
-    pub(crate) sign_in: [(&'static str, &'a str); 3],
+    pub(crate) sign_in: [(&'static str, &'a str); 2],
 }
 
 impl ServiceEndpoints<'_> {
@@ -136,7 +136,7 @@ mod tests {
             secrets_manager: "http://s",
             session_token: "t",
             push_hosts: &push_hosts,
-            sign_in: [("SIGN_IN_URL", "http://u"), ("SIGN_IN_ISSUER", "http://i"), ("SIGN_IN_CLIENT", "c")],
+            sign_in: [("SIGN_IN_URL", "http://u"), ("SIGN_IN_ISSUER", "http://i")],
         };
         let all = endpoints.environment("PutSubscription", &function);
         assert_eq!(all["PUSH_HOSTS"], "a.example,http://127.0.0.1:1,http://localhost:2");

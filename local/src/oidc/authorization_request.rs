@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
-use crate::oidc::{identity_provider::CLIENT_ID, parameters::Parameters};
+use crate::{oidc::parameters::Parameters, template::values::APP_CLIENT_ID};
 
 /// The scopes of the app client.
 pub(super) const SCOPES: [&str; 3] = ["openid", "profile", "email"];
@@ -23,7 +23,7 @@ pub(super) struct Callback {
 impl Callback {
     /// The error is shown on a page, since a request of another client, or for another address, is never redirected.
     pub(super) fn parse(parameters: &Parameters, callback_urls: &[String]) -> Result<Self, &'static str> {
-        if parameters.get("client_id") != Some(CLIENT_ID) {
+        if parameters.get("client_id") != Some(APP_CLIENT_ID) {
             return Err(INVALID_CLIENT);
         }
         let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();

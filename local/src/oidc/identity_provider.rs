@@ -14,10 +14,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{oidc::sessions::SignIn, start_error::StartError};
+use crate::{oidc::sessions::SignIn, start_error::StartError, template::values::APP_CLIENT_ID};
 
-/// The app client, which is the audience of ID tokens.
-pub(super) const CLIENT_ID: &str = "pushgate-local";
 /// The lifetime of a token, in seconds (1 hour).
 pub(super) const TOKEN_LIFETIME: i64 = 3600;
 
@@ -65,9 +63,14 @@ impl IdentityProvider {
 
     /// An ID token.
     pub(super) fn id_token(&self, sign_in: SignIn, nonce: Option<&str>) -> Option<String> {
+        self.id_token_for(APP_CLIENT_ID, sign_in, nonce)
+    }
+
+    /// An ID token that another app client of the user pool would get.
+    pub(super) fn id_token_for(&self, audience: &str, sign_in: SignIn, nonce: Option<&str>) -> Option<String> {
         let mut claims = self.common_claims(sign_in, "id");
         let user = sign_in.user;
-        claims.insert("aud".into(), CLIENT_ID.into());
+        claims.insert("aud".into(), audience.into());
         claims.insert("name".into(), user.name.into());
         let email = format!("{}.example", user.username);
         claims.insert("email".into(), email.into());
@@ -84,7 +87,7 @@ impl IdentityProvider {
     /// An access token. The API's authorizer accepts ID tokens only, as on AWS.
     pub(super) fn access_token(&self, sign_in: SignIn) -> Option<String> {
         let mut claims = self.common_claims(sign_in, "access");
-        claims.insert("client_id".into(), CLIENT_ID.into());
+        claims.insert("client_id".into(), APP_CLIENT_ID.into());
         claims.insert("scope".into(), "openid profile email".into());
         self.sign(&claims)
     }
@@ -107,11 +110,12 @@ impl IdentityProvider {
         encode(&header, claims, &self.signing_key).ok()
     }
 
-    /// The claims of a valid ID token, all as strings, as API Gateway passes them to a function.
+    /// The claims of a valid ID token, all as strings, as API Gateway passes them to a function. The audience is any app client
+    /// of the user pool, as on API Gateway.
     pub(crate) fn claims(&self, token: &str) -> Option<Map<String, Value>> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.leeway = 0;
-        validation.set_audience(&[CLIENT_ID]);
+        validation.validate_aud = false;
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "aud", "iss"]);
         let claims = decode::<Map<String, Value>>(token, &self.verification_key, &validation).ok()?.claims;
@@ -174,15 +178,15 @@ mod tests {
         let other_provider = IdentityProvider::new("http://i".to_owned()).expect("a key");
         let token_with = |claim: &str, value: Value| {
             let mut claims = provider.common_claims(ada(), "id");
-            claims.insert("aud".into(), CLIENT_ID.into());
+            claims.insert("aud".into(), APP_CLIENT_ID.into());
             claims.insert(claim.into(), value);
             provider.sign(&claims).expect("a token")
         };
         assert!(provider.claims(&token_with("x", 1.into())).is_some());
+        assert_eq!(provider.claims(&token_with("aud", "other".into())).expect("valid")["aud"], "other");
         for token in [
             provider.access_token(ada()).expect("a token"),
             other_provider.id_token(ada(), None).expect("a token"),
-            token_with("aud", "other".into()),
             token_with("iss", "other".into()),
             token_with("exp", (Timestamp::now().as_second() - 1).into()),
             token_with("token_use", "access".into()),

@@ -30,9 +30,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::server::{Bodies, Callers};
+use crate::template::values::APP_CLIENT_ID;
 use authorization_request::{AuthorizationError, AuthorizationRequest, Callback, INVALID_CLIENT, Prompt, SCOPES};
 pub(crate) use identity_provider::IdentityProvider;
-use identity_provider::{CLIENT_ID, TOKEN_LIFETIME};
+use identity_provider::TOKEN_LIFETIME;
 use parameters::Parameters;
 use sessions::{Sessions, SignIn};
 use users::{USERS, User};
@@ -85,8 +86,8 @@ pub(crate) fn callers(request: &Parts, callback_origins: &Arc<[String]>) -> Call
 }
 
 /// The variables of the function that serves the console, with their values on this machine.
-pub(crate) fn console_variables(issuer: &str) -> [(&'static str, &str); 3] {
-    [("SIGN_IN_URL", issuer), ("SIGN_IN_ISSUER", issuer), ("SIGN_IN_CLIENT", CLIENT_ID)]
+pub(crate) fn console_variables(issuer: &str) -> [(&'static str, &str); 2] {
+    [("SIGN_IN_URL", issuer), ("SIGN_IN_ISSUER", issuer)]
 }
 
 /// The origins of the pages to which sign-in redirects.
@@ -123,11 +124,13 @@ async fn allow_origin(State(origins): State<Arc<[String]>>, request: Request, ne
     response
 }
 
-/// An ID token for `?user=`, without signing in: for the command line.
+/// An ID token for `?user=`, without signing in: for the command line. With `&client_id=`, it is the token that another app
+/// client of the user pool would get.
 async fn id_token(State(server): State<Arc<AuthorizationServer>>, RawQuery(query): RawQuery) -> Response<Body> {
     let query = Parameters::parse(query.unwrap_or_default().as_bytes());
     let sign_in = query.get("user").and_then(User::find).map(SignIn::now);
-    if let Some(token) = sign_in.and_then(|sign_in| server.provider.id_token(sign_in, None)) {
+    let client = query.get("client_id").unwrap_or(APP_CLIENT_ID);
+    if let Some(token) = sign_in.and_then(|sign_in| server.provider.id_token_for(client, sign_in, None)) {
         return json_response(200, &json!({ "id_token": token }));
     }
     let users = USERS.map(|user| user.username);
@@ -219,7 +222,7 @@ async fn logout(
 ) -> Response<Body> {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
     let error_page = |reason| server.html(400, page::error("Sign-out failed", reason));
-    if parameters.get("client_id") != Some(CLIENT_ID) {
+    if parameters.get("client_id") != Some(APP_CLIENT_ID) {
         return error_page(INVALID_CLIENT);
     }
     let logout_uri = parameters.get("logout_uri").unwrap_or_default();
@@ -247,7 +250,7 @@ async fn token(State(server): State<Arc<AuthorizationServer>>, headers: HeaderMa
     if parameter("grant_type") != "authorization_code" {
         return json_response(400, &json!({ "error": "unsupported_grant_type" }));
     }
-    if parameter("client_id") != CLIENT_ID {
+    if parameter("client_id") != APP_CLIENT_ID {
         return json_response(400, &json!({ "error": "invalid_client" }));
     }
     // Removed before it is checked, since a code is valid for one attempt.

@@ -16,7 +16,7 @@ const SIGNED_OUT: &str = "http://localhost:5173/signed-out";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 const REQUEST: [(&str, &str); 7] = [
-    ("client_id", CLIENT_ID),
+    ("client_id", APP_CLIENT_ID),
     ("response_type", "code"),
     ("redirect_uri", CALLBACK),
     ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
@@ -80,7 +80,7 @@ impl Server {
 
     async fn exchange(&self, code: &str, verifier: &str) -> Answer {
         let form = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("grant_type", "authorization_code"), ("client_id", CLIENT_ID), ("code", code)])
+            .extend_pairs([("grant_type", "authorization_code"), ("client_id", APP_CLIENT_ID), ("code", code)])
             .extend_pairs([("redirect_uri", CALLBACK), ("code_verifier", verifier)])
             .finish();
         self.send(Method::POST, TOKEN, "", form).await
@@ -289,7 +289,7 @@ async fn another_client_and_an_ambiguous_address_are_an_error_page() {
     for changes in [
         [("client_id", "other"), ("prompt", "none")],
         [("client_id", ""), ("response_type", "token")],
-        [("client_id", CLIENT_ID), ("client_id", CLIENT_ID)],
+        [("client_id", APP_CLIENT_ID), ("client_id", APP_CLIENT_ID)],
         [("redirect_uri", CALLBACK), ("redirect_uri", CALLBACK)],
         [("redirect_uri", CALLBACK), ("redirect_uri", "https://evil.example/")],
     ] {
@@ -310,13 +310,13 @@ async fn cancel_redirects_and_starts_no_session() {
 async fn logout_ends_the_session_and_removes_the_cookie() {
     let server = Server::start();
     let (session, other) = (server.sign_in().await, server.sign_in().await);
-    let response = server.logout(&session, CLIENT_ID, SIGNED_OUT).await;
+    let response = server.logout(&session, APP_CLIENT_ID, SIGNED_OUT).await;
     assert_eq!((response.status, response.location.as_deref()), (302, Some(SIGNED_OUT)));
     let removed = "pushgate_session=; Max-Age=0; Path=/_local; HttpOnly; SameSite=Lax";
     assert_eq!(response.cookie.as_deref(), Some(removed));
     server.authorize(&session, &[]).await.assert_sign_in_page();
     server.authorize(&other, &[]).await.assert_code();
-    assert_eq!(server.logout("", CLIENT_ID, SIGNED_OUT).await.status, 302);
+    assert_eq!(server.logout("", APP_CLIENT_ID, SIGNED_OUT).await.status, 302);
 }
 
 #[tokio::test]
@@ -326,13 +326,13 @@ async fn logout_of_another_client_or_to_another_address_changes_nothing() {
     for (client_id, logout_uri) in [
         ("other", SIGNED_OUT),
         ("", SIGNED_OUT),
-        (CLIENT_ID, CALLBACK),
-        (CLIENT_ID, "http://localhost:5173/signed-out/"),
-        (CLIENT_ID, "http://localhost:5173/signed-out?a=b"),
-        (CLIENT_ID, "http://LOCALHOST:5173/signed-out"),
-        (CLIENT_ID, "https://evil.example/"),
-        (CLIENT_ID, "//evil.example/"),
-        (CLIENT_ID, ""),
+        (APP_CLIENT_ID, CALLBACK),
+        (APP_CLIENT_ID, "http://localhost:5173/signed-out/"),
+        (APP_CLIENT_ID, "http://localhost:5173/signed-out?a=b"),
+        (APP_CLIENT_ID, "http://LOCALHOST:5173/signed-out"),
+        (APP_CLIENT_ID, "https://evil.example/"),
+        (APP_CLIENT_ID, "//evil.example/"),
+        (APP_CLIENT_ID, ""),
     ] {
         server.logout(&session, client_id, logout_uri).await.assert_error_page();
     }

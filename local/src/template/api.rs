@@ -6,7 +6,17 @@ use axum::http::HeaderName;
 use serde_json::Value;
 
 use crate::template::declarations::{Authorizer, GatewayResponse};
-use crate::template::values::{arn_name, integer};
+use crate::template::values::{arn_name, integer, scalar};
+
+/// Reads the API's `Variables`.
+pub(super) fn stage_variables(property: &Value) -> Result<BTreeMap<String, String>, String> {
+    let variables = property.as_object().into_iter().flatten();
+    let variables = variables.map(|(name, value)| {
+        let value = scalar(value).map_err(|reason| format!("the stage variable {name}: {reason}"))?;
+        Ok((name.clone(), value))
+    });
+    variables.collect()
+}
 
 /// Reads an entry of the API's `Authorizers`. A setting that this gateway does not implement is an error, since
 /// ignoring it would allow more than API Gateway does.
@@ -16,8 +26,9 @@ pub(super) fn authorizer(name: &str, settings: &Value) -> Result<Authorizer, Str
         if settings["AuthorizationScopes"].as_array().is_some_and(|scopes| !scopes.is_empty()) {
             return Err(format!("the authorizer {name} requires scopes, which this gateway does not check"));
         }
-        // `ValidationExpression` names the one app client whose tokens are valid. Here every token has one audience,
-        // which the token check requires.
+        if identity.get("ValidationExpression").is_some() {
+            return Err(format!("the authorizer {name} has a ValidationExpression, which this gateway does not check"));
+        }
         let header = identity["Header"].as_str().unwrap_or("Authorization").to_owned();
         return Ok(Authorizer::UserPool { header });
     }
@@ -86,6 +97,17 @@ mod tests {
         assert!(authorizer("ApiKeyAuthorizer", &settings).is_err());
         settings["Identity"] = Value::Null;
         assert!(authorizer("ApiKeyAuthorizer", &settings).is_err());
+    }
+
+    #[test]
+    fn a_user_pool_authorizer_with_a_condition_that_is_not_checked_is_an_error() {
+        let mut settings = json!({"UserPoolArn": "arn:aws:local:r:a:UserPool"});
+        assert_eq!(authorizer("Users", &settings), Ok(Authorizer::UserPool { header: "Authorization".into() }));
+        settings["Identity"] = json!({"ValidationExpression": "client"});
+        assert!(authorizer("Users", &settings).is_err());
+        settings["Identity"] = Value::Null;
+        settings["AuthorizationScopes"] = json!(["admin"]);
+        assert!(authorizer("Users", &settings).is_err());
     }
 
     #[test]

@@ -5,6 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::http::HeaderName;
 use serde_json::Value;
 
+/// The stage of the API.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    /// The stage variables, which every event contains.
+    pub(crate) variables: BTreeMap<String, String>,
+}
+
 /// One method of one path of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

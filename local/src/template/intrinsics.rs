@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::template::values::{ACCOUNT_ID, REGION, scalar};
+use crate::template::values::{ACCOUNT_ID, API_ID, APP_CLIENT_ID, REGION, scalar};
 
 /// Evaluates intrinsic functions with the values that they have on this machine.
 pub(super) struct Resolver<'a> {
@@ -118,6 +118,8 @@ impl Resolver<'_> {
                 let queue = self.physical_name(name, "QueueName")?;
                 return Ok(Some(format!("{}/{ACCOUNT_ID}/{queue}", self.sqs_endpoint).into()));
             }
+            "AWS::Serverless::Api" => return Ok(Some(API_ID.into())),
+            "AWS::Cognito::UserPoolClient" => return Ok(Some(APP_CLIENT_ID.into())),
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::SecretsManager::Secret" => "Name",
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",

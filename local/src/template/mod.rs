@@ -12,6 +12,7 @@ pub(crate) mod values;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 use crate::start_error::StartError;
 pub(crate) use declarations::{
-    Authorizer, EventSourceMapping, Function, GatewayResponse, QueueSettings, SecretSettings, Table,
+    Authorizer, EventSourceMapping, Function, GatewayResponse, QueueSettings, SecretSettings, Stage, Table,
 };
 pub use declarations::{Grant, Route};
 use intrinsics::Resolver;
@@ -32,7 +33,7 @@ pub const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/templa
 /// The template's resources in plain values.
 #[derive(Debug)]
 pub(crate) struct Template {
-    pub(crate) stage: String,
+    pub(crate) stage: Arc<Stage>,
     pub(crate) routes: Vec<Route>,
     pub(crate) authorizers: BTreeMap<String, Authorizer>,
     /// The gateway responses by response type.
@@ -127,7 +128,10 @@ impl<'a> Resources<'a> {
         let authorizers = authorizers.map(|(name, settings)| Ok((name.clone(), api::authorizer(name, settings)?)));
 
         let mut template = Template {
-            stage: scalar(&property("/StageName")?).map_err(|_| format!("{api} has no StageName"))?,
+            stage: Arc::new(Stage {
+                name: scalar(&property("/StageName")?).map_err(|_| format!("{api} has no StageName"))?,
+                variables: api::stage_variables(&property("/Variables")?)?,
+            }),
             routes: Vec::new(),
             authorizers: authorizers.collect::<Result<_, String>>()?,
             gateway_responses: api::gateway_responses(&property("/GatewayResponses")?)?,

@@ -1,5 +1,6 @@
 //! A template is read as SAM and `CloudFormation` read it.
 
+use super::values::APP_CLIENT_ID;
 use super::*;
 
 const SAMPLE: &str = r"
@@ -130,12 +131,15 @@ fn an_invalid_template_is_a_clear_error() {
 #[test]
 fn the_template_of_the_project_is_read() {
     let template = Template::read(Path::new(TEMPLATE), "http://q").expect("the template");
-    assert_eq!(template.stage, "v1");
+    assert_eq!(template.stage.name, "v1");
     assert_eq!(template.tables.len(), 5);
     assert_eq!(template.event_source_mappings.len(), 1);
     assert_eq!(template.secrets.len(), 2);
+    assert_eq!(template.stage.variables["app_client"], APP_CLIENT_ID);
+    let consoles =
+        ["https://local.execute-api.eu-central-1.amazonaws.com/v1/console", "http://localhost:3000/v1/console"];
     assert_eq!(
-        (&template.callback_urls, &template.logout_urls),
-        (&vec!["http://localhost:3000/v1/console".into()], &vec!["http://localhost:3000/v1/console".into()])
+        (template.callback_urls, template.logout_urls),
+        (consoles.map(str::to_owned).into(), consoles.map(str::to_owned).into())
     );
 }

@@ -6,6 +6,10 @@ use serde_json::Value;
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 /// The region of every ARN on this machine.
 pub(crate) const REGION: &str = "eu-central-1";
+/// The ID of the API.
+pub(crate) const API_ID: &str = "local";
+/// The ID of the user pool's app client.
+pub(crate) const APP_CLIENT_ID: &str = "pushgate-local";
 
 /// A scalar as a string.
 pub(crate) fn scalar(value: &Value) -> Result<String, String> {

@@ -21,6 +21,7 @@ Resources:
     Type: AWS::Serverless::Api
     Properties:
       StageName: v1
+      Variables: {app_client: !Ref Client}
       Auth:
         Authorizers:
           ApiKeyAuthorizer: {FunctionArn: !GetAtt Authorizer.Arn, FunctionPayloadType: REQUEST, Identity: {ReauthorizeEvery: 0}}
@@ -39,7 +40,9 @@ Resources:
   Pool: {Type: AWS::Cognito::UserPool}
   Client:
     Type: AWS::Cognito::UserPoolClient
-    Properties: {CallbackURLs: ['http://localhost:5173/'], LogoutURLs: ['http://localhost:5173/out']}
+    Properties:
+      CallbackURLs: ['http://localhost:5173/', !Sub 'https://${Api}.execute-api.${AWS::Region}.amazonaws.com/v1/console']
+      LogoutURLs: ['http://localhost:5173/out']
   Authorizer: {Type: AWS::Serverless::Function, Properties: {Timeout: 1}}
   Echo:
     Type: AWS::Serverless::Function

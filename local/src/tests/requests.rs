@@ -169,6 +169,33 @@ async fn an_invocation_completes_even_if_the_client_disconnects() {
     assert_eq!(sample.completed.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn the_api_s_own_address_is_this_gateway_s() {
+    let local = Sample::new().start().await;
+    let aws = "https://local.execute-api.eu-central-1.amazonaws.com".to_owned();
+    for (origin, status) in [(local.url().to_owned(), 200), (aws, 400)] {
+        let target = format!(
+            "/_local/oauth2/authorize?client_id=pushgate-local&response_type=code&redirect_uri={origin}/v1/console\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+        );
+        assert_eq!(get(&local, &target, ("a", "b")).await.0, status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_gets_the_stage_variables_and_the_audience_of_every_app_client() {
+    let local = Sample::new().start().await;
+    for (query, audience) in [("", "pushgate-local"), ("&client_id=other", "other")] {
+        let (_, token) = get(&local, &format!("/_local/token?user=admin@acme{query}"), ("a", "b")).await;
+        let token: Value = serde_json::from_str(&token).expect("JSON");
+        let token = token["id_token"].as_str().expect("a token");
+        let (status, body) = get(&local, "/v1/user", ("authorization", token)).await;
+        let event = &serde_json::from_str::<Value>(&body).expect("JSON")["event"];
+        assert_eq!((status, &event["stageVariables"]), (200, &json!({ "app_client": "pushgate-local" })));
+        assert_eq!(event["requestContext"]["authorizer"]["claims"]["aud"], audience);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_used_by_links_but_not_by_frames_and_forms_of_other_origins() {
     const REQUEST: &str = "client_id=pushgate-local&response_type=code&redirect_uri=http://localhost:5173/\

@@ -41,11 +41,21 @@ impl std::ops::Deref for Admin {
     }
 }
 
+/// The ID of the app client whose users may call the API. API Gateway itself does not compare the audience of tokens here:
+/// its authorizer would name the app client, and the app client names the API's address as a callback URL.
+pub fn app_client(request: &Request) -> Result<&str, Problem> {
+    let id = request.stage_variable("app_client").filter(|id| !id.is_empty());
+    id.ok_or_else(|| Problem::mismatch("the stage has no variable app_client"))
+}
+
 /// The signed-in user of a request. A user without a known role may not even read.
 pub fn member(request: &Request) -> Result<Member, Problem> {
     let claims = request.authorizer().get("claims").and_then(Value::as_object);
     let claims = claims.ok_or_else(|| Problem::mismatch("a management route was called without claims"))?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if claim("aud") != app_client(request)? {
+        return Err(Problem::Unauthenticated);
+    }
     if claim("sub").is_empty() {
         return Err(Problem::internal("a token without a subject"));
     }
@@ -83,19 +93,47 @@ mod tests {
     use super::*;
     use crate::http::request::from_event;
 
+    /// A request of a user of `acme` with these claims besides.
+    fn request(more: &Value) -> Request {
+        let mut claims = json!({ "sub": "1", "aud": "console", "custom:account": "acme" });
+        claims.as_object_mut().expect("claims").extend(more.as_object().expect("claims").clone());
+        from_event(json!({
+            "stageVariables": { "app_client": "console" }, "requestContext": { "authorizer": { "claims": claims } },
+        }))
+    }
+
+    #[test]
+    fn a_token_of_another_app_client_is_rejected() {
+        let user = |audience: Value| request(&json!({ "aud": audience, "custom:role": "admin" }));
+        assert!(member(&user(json!("console"))).is_ok());
+        for audience in
+            [json!("other"), json!("console "), json!("Console"), json!(""), json!(null), json!(["console"])]
+        {
+            assert!(matches!(member(&user(audience.clone())), Err(Problem::Unauthenticated)), "{audience}");
+            assert!(matches!(admin(&user(audience.clone())), Err(Problem::Unauthenticated)), "{audience}");
+        }
+    }
+
+    #[test]
+    fn without_an_app_client_nobody_is_a_member() {
+        let claims = json!({ "sub": "1", "aud": "", "custom:account": "acme", "custom:role": "admin" });
+        for variables in [json!(null), json!({}), json!({ "app_client": "" }), json!({ "app_client": null })] {
+            let event = json!({
+                "stageVariables": variables, "requestContext": { "authorizer": { "claims": claims } },
+            });
+            assert!(matches!(member(&from_event(event)), Err(Problem::Mismatch(_))), "{variables}");
+        }
+    }
+
     #[test]
     fn invisible_characters_are_removed_from_a_user_s_name() {
-        let claims = json!({ "sub": "1", "custom:account": "acme", "custom:role": "member", "name": "Ada\u{202e}\n\u{2066}Admin" });
-        let request = from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }));
+        let request = request(&json!({ "custom:role": "member", "name": "Ada\u{202e}\n\u{2066}Admin" }));
         assert_eq!(member(&request).expect("a member").actor.name, "AdaAdmin");
     }
 
     #[test]
     fn a_user_without_a_known_role_is_no_member() {
-        let user = |role: Value| {
-            let claims = json!({ "sub": "1", "custom:account": "acme", "custom:role": role });
-            from_event(json!({ "requestContext": { "authorizer": { "claims": claims } } }))
-        };
+        let user = |role: Value| request(&json!({ "custom:role": role }));
         for role in
             ["", "Admin", "ADMIN", "Member", " admin", "admin ", "admin\u{a0}", "admin,member", "owner", "аdmin"]
         {

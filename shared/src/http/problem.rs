@@ -25,6 +25,8 @@ pub enum Problem {
     InvalidBody(Vec<FieldError>),
     /// A parameter of the path or the query, or a header, is invalid; the sentence says which and why.
     InvalidParameter(String),
+    /// The ID token is of another app client.
+    Unauthenticated,
     /// The signed-in user belongs to no account, or has no role in it.
     NoAccount,
     /// The action requires an admin.
@@ -96,6 +98,7 @@ impl Problem {
         let (status, code, title) = match self {
             Self::InvalidBody(_) => (400, "invalid_body", "The body is not valid"),
             Self::InvalidParameter(_) => (400, "invalid_parameter", "A parameter is not valid"),
+            Self::Unauthenticated => (401, "unauthenticated", "Not authenticated"),
             Self::NoAccount => (403, "no_account", "No account"),
             Self::AdminRequired => (403, "admin_required", "Admins only"),
             Self::KeyInactive => (403, "key_inactive", "The key is inactive"),
@@ -129,6 +132,8 @@ impl Problem {
             Self::InvalidBody(errors) if errors.len() == 1 => "1 field is invalid".to_owned(),
             Self::InvalidBody(errors) => format!("{} fields are invalid", errors.len()),
             Self::InvalidParameter(sentence) => sentence.clone(),
+            // Word for word what the gateway responds to a token that it rejects.
+            Self::Unauthenticated => "Send a valid API key or sign in".to_owned(),
             Self::NoAccount => "Your user has no account, or no role in it; ask an admin to add you".to_owned(),
             Self::AdminRequired => "Ask an admin of your account to do this".to_owned(),
             Self::KeyInactive => "This key is inactive; an admin can activate it".to_owned(),

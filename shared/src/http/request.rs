@@ -13,7 +13,7 @@ use super::json_body::JsonBody;
 use super::precondition::Precondition;
 use super::problem::Problem;
 
-/// A request, with its path parameters, query and request context in extensions.
+/// A request, with its path parameters, query, stage variables and request context in extensions.
 pub type Request = lambda_http::Request;
 
 /// Builds the request of a proxy event. Parsing is lenient: a part that is missing or of another type is absent, so that no
@@ -31,6 +31,7 @@ pub fn from_event(mut event: Value) -> Request {
     request
         .with_path_parameters(strings(object(event["pathParameters"].take())))
         .with_query_string_parameters(strings(object(event["queryStringParameters"].take())))
+        .with_stage_variables(strings(object(event["stageVariables"].take())))
         .with_request_context(RequestContext::ApiGatewayV1(context))
 }
 
@@ -80,6 +81,9 @@ pub trait Extract {
     /// The values of the authorizer's context.
     fn authorizer(&self) -> &HashMap<String, Value>;
 
+    /// A variable of the API's stage.
+    fn stage_variable(&self, name: &str) -> Option<&str>;
+
     /// The body as text.
     fn body_text(&self) -> &str;
 
@@ -120,6 +124,10 @@ impl Extract for Request {
     fn authorizer(&self) -> &HashMap<String, Value> {
         static NONE: std::sync::LazyLock<HashMap<String, Value>> = std::sync::LazyLock::new(HashMap::new);
         context(self).map_or(&NONE, |context| &context.authorizer.fields)
+    }
+
+    fn stage_variable(&self, name: &str) -> Option<&str> {
+        self.stage_variables_ref()?.first(name)
     }
 
     fn body_text(&self) -> &str {
