@@ -7,6 +7,8 @@ export interface Config {
   token: string;
   logout: string;
   version: string;
+  /** The path of the test browser of a laptop. */
+  test_browser?: string;
 }
 
 function read(): Config {

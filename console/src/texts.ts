@@ -282,7 +282,7 @@ export const texts = {
     copyManually: 'The browser refused to copy. The text is selected: press Ctrl+C, or ⌘C on a Mac.',
     use: 'Use it',
     saved: 'I have saved the key',
-    tryIt: 'Try it in this browser',
+    tryIt: 'Try it',
     restricted: 'This dialog stays open until you say that you have saved the key.',
   },
 
@@ -521,27 +521,30 @@ export const texts = {
   },
 
   tryIt: {
-    title: 'Try it in this browser',
-    intro: 'Subscribes this browser to a channel and sends it a push.',
+    title: 'Try it',
+    intro: 'Subscribes a browser to a channel and sends it a push.',
     channel: 'Channel',
     noChannels: 'The key needs a channel to try it with. Create one first.',
     helper:
       'For this, a key named “Try it” is created: for this channel only, for one hour. It is deleted when you close this dialog.',
     subscribe: 'Subscribe this browser',
     subscribing: 'Subscribing…',
-    subscribed: 'This browser is subscribed.',
+    useTestBrowser: 'Use the test browser',
+    testBrowser: 'The test browser is a part of the program on this laptop. It needs no network.',
+    openTestBrowser: 'Show the test browser in a new tab',
+    subscribed: 'The browser is subscribed.',
     message: 'Title',
     sample: 'Hello from Pushgate',
     reach: (count: number, exact: boolean) =>
       count === 1 && exact
-        ? 'The channel has one subscription: this browser.'
-        : `The channel has ${exact ? '' : 'more than '}${many(count, 'subscription')}: all of them get this push, not only this browser.`,
+        ? 'The channel has one subscription: this one.'
+        : `The channel has ${exact ? '' : 'more than '}${many(count, 'subscription')}: all of them get this push, not only this one.`,
     send: 'Send a push',
     sendTo: (count: number) => `Send to ${many(count, 'subscription')}`,
     sending: 'Sending…',
     sent: 'The push was accepted. Waiting for it to arrive…',
     arrived: (seconds: string) => `It arrived after ${seconds} s.`,
-    delivered: 'The push service accepted it. It has not arrived in this browser yet.',
+    delivered: 'The push service accepted it. It has not arrived in the browser yet.',
     failed: 'The push service did not accept it.',
     late: 'It has not arrived yet. The push service delivers it when it can.',
     unsupported:

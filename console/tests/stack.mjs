@@ -67,6 +67,11 @@ export class Stack {
     return created.body;
   }
 
+  async channelSubscriptions(slug) {
+    const { body } = await this.call('GET', '/channels?limit=100');
+    return body.channels.find((channel) => channel.slug === slug)?.subscriptions;
+  }
+
   async keysNamed(name) {
     return (await this.keys()).filter((key) => key.name === name);
   }

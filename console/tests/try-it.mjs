@@ -58,8 +58,8 @@ check(
     const before = await helpers();
     await button(page, 'Try it').click();
     await button(page, 'Subscribe this browser').click();
-    await page.getByText('This browser is subscribed.').waitFor();
-    await page.getByText('one subscription: this browser').waitFor();
+    await page.getByText('The browser is subscribed.').waitFor();
+    await page.getByText('one subscription: this one').waitFor();
     assert.equal(await helpers(), before + 1);
     const stop = await deliverTo(page, stack);
     await button(page, 'Send a push').click();
@@ -77,6 +77,28 @@ check(
   },
 );
 
+check(38, 'A push arrives in the test browser of the laptop, whose page shows it', async ({ stack, browser }) => {
+  const channel = `test-${Date.now().toString(36)}`;
+  await stack.channel(channel);
+  const { key } = await stack.key(uniqueName('Tested'), { scope: 'channels', channels: [channel] });
+  const page = await openConsole({ stack, browser }, `#/keys/${key.id}`);
+  await button(page, 'Try it').click();
+  await button(page, 'Use the test browser').click();
+  await page.getByText('The browser is subscribed.').waitFor();
+  const opened = page.context().waitForEvent('page');
+  await page.getByRole('link', { name: 'Show the test browser in a new tab' }).click();
+  const testBrowser = await opened;
+  const title = `<b>Test</b> ${channel}`;
+  await page.getByLabel('Title', { exact: true }).fill(title);
+  await button(page, 'Send a push').click();
+  await page.getByText(/It arrived after/).waitFor({ timeout: 20_000 });
+  // The page was open before the push was sent.
+  await testBrowser.getByRole('heading', { name: title, exact: true }).waitFor();
+  await button(page, 'Close').click();
+  for (let tries = 0; tries < 20 && (await stack.channelSubscriptions(channel)) > 0; tries++) await page.waitForTimeout(100);
+  assert.equal(await stack.channelSubscriptions(channel), 0);
+});
+
 check(37, 'A browser that reaches no push service says so after its time limit', async ({ stack, browser }) => {
   await stack.channel('ops');
   const page = await openConsole({ stack, browser }, '#/keys', { permissions: ['notifications'] });
@@ -88,7 +110,7 @@ check(37, 'A browser that reaches no push service says so after its time limit',
   await page.getByLabel('Manage subscriptions').check();
   await page.getByLabel('ops', { exact: true }).check();
   await button(page, 'Create key').click();
-  await button(page, 'Try it in this browser').click();
+  await button(page, 'Try it').click();
   await button(page, 'Subscribe this browser').click();
   await page.getByText('could not reach its push service').waitFor({ timeout: 20_000 });
   // The dialog with the secret is still there.

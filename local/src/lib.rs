@@ -14,11 +14,13 @@ pub mod lambda;
 mod local_routes;
 pub mod log;
 mod oidc;
+mod page;
 mod server;
 mod services;
 mod start_error;
 mod swagger_ui;
 mod template;
+mod test_browser;
 #[cfg(test)]
 mod tests;
 
@@ -157,7 +159,8 @@ impl Local {
             sqs: &sqs_url,
             secrets_manager: &secrets_manager_url,
             session_token: session_token.expose(),
-            push_hosts: &options.push_hosts,
+            push_hosts: &[options.push_hosts.as_slice(), &[test_browser::push_host(&url)]].concat(),
+            test_browser: test_browser::PATH,
             sign_in: oidc::console_variables(&sign_in_url),
         };
         let (mut temp_dir, mut environment_file) = (None, None);
@@ -191,7 +194,8 @@ impl Local {
         let gateway =
             Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
         let sign_in = oidc::router(provider, urls, bodies);
-        let local_routes = local_routes::router(sign_in, Arc::clone(&queues), dead_letter_queues);
+        let pages = sign_in.merge(test_browser::router(&url));
+        let local_routes = local_routes::router(pages, Arc::clone(&queues), dead_letter_queues);
         let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));
         ingress.serve(gateway_listener, local_routes.merge(api), move |request| {
             let rest = request.uri.path().strip_prefix(&stage);

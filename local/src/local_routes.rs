@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use crate::{services::sqs::Queues, swagger_ui};
 
-/// Health, dead letters, the API reference and sign-in. `sign_in` are the routes of the user pool, and
-/// `dead_letter_queues` are names of queues.
-pub(crate) fn router(sign_in: Router, queues: Arc<Queues>, dead_letter_queues: Vec<String>) -> Router {
+/// Health, dead letters of the queues with these names, the API reference, and these pages. Everything else below `/_local`
+/// is a 404.
+pub(crate) fn router(pages: Router, queues: Arc<Queues>, dead_letter_queues: Vec<String>) -> Router {
     Router::new()
         .route("/_local/dead-letters", get(list_dead_letters))
         .with_state((queues, Arc::new(dead_letter_queues)))
@@ -25,7 +25,7 @@ pub(crate) fn router(sign_in: Router, queues: Arc<Queues>, dead_letter_queues: V
         .route("/_local/{*rest}", any(async || not_found()))
         .route("/_local", any(async || not_found()))
         .merge(swagger_ui::router())
-        .merge(sign_in)
+        .merge(pages)
 }
 
 async fn list_dead_letters(State((queues, names)): State<(Arc<Queues>, Arc<Vec<String>>)>) -> Response<Body> {

@@ -82,6 +82,7 @@ fn banner(local: &Local, options: &Options) -> String {
   API reference    {url}/_local/api
   Sign-in          {url}/_local/.well-known/openid-configuration (client ID: pushgate-local)
   ID tokens        {url}/_local/token?user=admin@acme (or member@acme, admin@globex, member@globex, nobody@nowhere)
+  Test browser     {url}/_local/browser (shows the pushes that are sent to it)
   Health           {url}/_local/health
   Dead letters     {url}/_local/dead-letters
   DynamoDB         {}

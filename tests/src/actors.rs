@@ -9,8 +9,8 @@ use shared::domain::permission::Permission;
 use shared::domain::time::Timestamp;
 
 use crate::app::App;
-use crate::push_service::Browser;
 use crate::response::Response;
+use push_service::Browser;
 
 /// The permissions of the key of [`App::key`]: all but that of a publishable key. It sends, and reads the results.
 pub fn sender_permissions() -> Vec<&'static str> {

@@ -13,9 +13,9 @@ use crate::embedded_dynamodb;
 use crate::invoke_api::InvokeApi;
 use crate::local_app::LocalApp;
 use crate::openapi::{self, coverage};
-use crate::push_service::PushService;
 use crate::response::Response;
 use crate::{leaks, logs};
+use push_service::PushService;
 
 /// The app under test.
 pub struct App {

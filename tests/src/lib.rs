@@ -16,7 +16,6 @@ mod local_app;
 pub mod logs;
 pub mod measure;
 pub mod openapi;
-mod push_service;
 mod redact;
 mod response;
 mod role_calls;

@@ -17,9 +17,9 @@ use shared::config::Config;
 use shared::domain::secret::TagKey;
 
 use crate::invoke_api::InvokeApi;
-use crate::push_service::PushService;
 use crate::response::Response;
 use crate::role_calls;
+use push_service::PushService;
 
 /// The app on a free port with a new database.
 pub struct LocalApp {

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The folder in which the servers start, and keep their data.
+const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/readme");
 
 /// The shell blocks under a heading of the README.
 fn blocks(heading: &str) -> Vec<String> {
@@ -20,8 +22,9 @@ struct Server(Child);
 
 impl Server {
     fn start(command: &str, address: &str) -> Self {
-        // With `exec`, killing the shell kills the program.
-        let child = shell(&format!("exec {command}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        // With `exec`, killing the shell kills the program. Its data goes into a folder of the tests.
+        let mut shell = shell(&format!("exec {command}"));
+        let child = shell.current_dir(FOLDER).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut server = Self(child.expect("a shell"));
         let started = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
@@ -48,27 +51,40 @@ fn shell(script: &str) -> Command {
 
 #[test]
 fn the_commands_of_the_first_push_work() {
-    for address in ["127.0.0.1:3000", "127.0.0.1:9090"] {
+    const GATEWAY: &str = "127.0.0.1:3000";
+    const PUSH_SERVICE: &str = "127.0.0.1:9090";
+    for address in [GATEWAY, PUSH_SERVICE] {
         assert!(std::net::TcpStream::connect(address).is_err(), "something else listens on {address}");
     }
-    let servers = blocks("Run it");
-    let _gateway = Server::start(servers[0].trim(), "127.0.0.1:3000");
-    let _push_service = Server::start(servers[1].trim(), "127.0.0.1:9090");
+    let _ = std::fs::remove_dir_all(FOLDER);
+    std::fs::create_dir_all(FOLDER).expect("a folder");
+    let gateway = Server::start(blocks("Run it")[0].trim(), GATEWAY);
 
+    let mut blocks = blocks("Send your first push");
+    let other_push_service = blocks.pop().expect("a block");
     // A separator after each block keeps the outputs apart.
-    let script = blocks("Send your first push").join("\necho; echo ----\n");
+    let script = blocks.join("\necho; echo ----\n");
     let output = shell(&script).output().expect("a shell");
     let printed = String::from_utf8(output.stdout).expect("text");
 
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     let parts: Vec<&str> = printed.split("----").collect();
     assert_eq!(parts.len(), 4, "{printed}");
-    assert!(parts[0].contains(r#""slug":"ops""#), "{}", parts[0]);
-    assert!(parts[1].contains(r#""channels":["ops"]"#), "{}", parts[1]);
+    assert!(parts[0].contains(r#""slug":"alerts""#), "{}", parts[0]);
+    assert!(parts[1].contains(r#""channels":["alerts"]"#), "{}", parts[1]);
     assert!(parts[2].contains(r#""status":"done""#) && parts[2].contains(r#""delivered":1"#), "{}", parts[2]);
-    assert!(parts[2].contains(r#""title":"Hello","message":"It works""#), "{}", parts[2]);
+    let (_, arrived) = parts[2].split_once(r#"{"pushes":"#).expect("what arrived");
+    assert!(arrived.contains(r#""title":"Hello""#) && arrived.contains(r#""message":"It works""#), "{arrived}");
     let last = ["\"status\":\"inactive\"", "key_inactive", "\"status\":\"active\"", "queued", "unauthenticated"];
     let pointers: Vec<usize> = last.iter().map(|word| parts[3].find(word).expect(word)).collect();
     assert!(pointers.is_sorted(), "{}", parts[3]);
     assert!(!printed.contains("pgk_"), "the README prints a secret");
+
+    drop(gateway);
+    let commands: Vec<&str> = other_push_service.trim().lines().collect();
+    let _gateway = Server::start(commands[0], GATEWAY);
+    let _push_service = Server::start(commands[1], PUSH_SERVICE);
+    let subscription = shell(&format!("curl -sf http://{PUSH_SERVICE}/subscription")).output().expect("a shell");
+    let expected = format!(r#""endpoint":"http://{PUSH_SERVICE}/push/"#);
+    assert!(String::from_utf8(subscription.stdout).expect("text").contains(&expected));
 }

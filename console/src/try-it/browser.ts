@@ -1,14 +1,11 @@
 // Subscribes this browser to pushes, with a time limit: without its push service a browser may wait forever.
 
 import { texts } from '../texts.ts';
+import { type ArrivedPush, PUSH_CHANNEL } from './push-channel.ts';
+import { type Receiver, type Subscription, Unavailable } from './receiver.ts';
 
 const TIME_LIMIT_MS = 15_000;
 const WORKER = '/v1/console/sw.js';
-
-/** Why a push cannot be tried in this browser. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-}
 
 /** The one address that may become a worker: the policy's only use. */
 const policy = window.trustedTypes?.createPolicy('pushgate', {
@@ -18,17 +15,17 @@ const policy = window.trustedTypes?.createPolicy('pushgate', {
   },
 });
 
-export const isSupported = 'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
+const isSupported = 'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
 
-/** Asks for the permission. Must come first after a click: browsers ask only then. */
-export async function askPermission(): Promise<void> {
-  if (!isSupported) throw new Unavailable(texts.tryIt.unsupported);
-  if ((await Notification.requestPermission()) !== 'granted') throw new Unavailable(texts.tryIt.denied);
-}
-
-export async function subscribeBrowser(applicationServerKey: string): Promise<PushSubscription> {
-  return withTimeLimit(subscribe(applicationServerKey));
-}
+export const thisBrowser: Receiver = {
+  async prepare() {
+    if (!isSupported) throw new Unavailable(texts.tryIt.unsupported);
+    if ((await Notification.requestPermission()) !== 'granted') throw new Unavailable(texts.tryIt.denied);
+  },
+  async subscribe(applicationServerKey) {
+    return subscriptionOf(await withTimeLimit(subscribe(applicationServerKey)));
+  },
+};
 
 async function subscribe(applicationServerKey: string): Promise<PushSubscription> {
   const url = (policy?.createScriptURL(WORKER) ?? WORKER) as string;
@@ -41,6 +38,23 @@ async function subscribe(applicationServerKey: string): Promise<PushSubscription
   } catch {
     throw new Unavailable(texts.tryIt.refused);
   }
+}
+
+/** The subscription, which notes what the service worker reports. */
+function subscriptionOf(pushSubscription: PushSubscription): Subscription {
+  const { endpoint = '', keys } = pushSubscription.toJSON();
+  const arrivals = new Map<string, number>();
+  const channel = new BroadcastChannel(PUSH_CHANNEL);
+  channel.addEventListener('message', ({ data }: MessageEvent<ArrivedPush>) => arrivals.set(data.id, Date.now()));
+  return {
+    endpoint,
+    keys: { p256dh: keys?.p256dh ?? '', auth: keys?.auth ?? '' },
+    arrivalOf: (pushId) => Promise.resolve(arrivals.get(pushId)),
+    async end() {
+      channel.close();
+      await pushSubscription.unsubscribe();
+    },
+  };
 }
 
 /** The page is outside the worker's scope, so `navigator.serviceWorker.ready` never resolves here. */

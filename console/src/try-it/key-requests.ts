@@ -4,6 +4,7 @@ import createClient from 'openapi-fetch';
 import { Failure } from '../api/failure.ts';
 import type { paths } from '../api/schema.d.ts';
 import { API } from '../config.ts';
+import type { Subscription } from './receiver.ts';
 
 /** Reads the secret at each request, so that it is kept in one place only. */
 export type SecretSource = () => string;
@@ -33,18 +34,13 @@ export async function getApplicationServerKey(secret: SecretSource): Promise<str
   return (await received(clientWith(secret).GET('/subscriptions/config'))).vapid_public_key;
 }
 
-/** Puts the browser into the channel. Returns the subscription's ID. */
+/** Puts the receiver into the channel. Returns the subscription's ID. */
 export async function putSubscription(
   secret: SecretSource,
-  subscription: PushSubscription,
+  { endpoint, keys }: Subscription,
   channel: string,
 ): Promise<string> {
-  const { endpoint, keys } = subscription.toJSON();
-  const body = {
-    endpoint: endpoint ?? '',
-    keys: { p256dh: keys?.p256dh ?? '', auth: keys?.auth ?? '' },
-    channels: [channel],
-  };
+  const body = { endpoint, keys, channels: [channel] };
   return (await received(clientWith(secret).PUT('/subscriptions', { body }))).id;
 }
 

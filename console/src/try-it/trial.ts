@@ -1,9 +1,8 @@
-// One trial: the keys that it uses, the browser's subscription, and what has to be cleaned up after it.
+// One trial: the keys that it uses, the receiver's subscription, and what has to be cleaned up after it.
 
 import type { Key, Permission } from '../api/types.ts';
 import { serverNow } from '../clock.ts';
 import { createKey, deleteKey } from '../keys/requests.ts';
-import { askPermission, subscribeBrowser } from './browser.ts';
 import {
   type SecretSource,
   deleteSubscription,
@@ -11,19 +10,21 @@ import {
   putSubscription,
   sendPush,
 } from './key-requests.ts';
+import type { Receiver, Subscription } from './receiver.ts';
 
 const HELPER_NAME = 'Try it';
 const HELPER_LIFETIME_MS = 60 * 60_000;
 
 export class Trial {
   #helper: { id: string; secret: string } | null = null;
-  #subscription: { id: string; browser: PushSubscription } | null = null;
+  #subscribed: { id: string; subscription: Subscription } | null = null;
 
   constructor(
     private readonly key: Key,
     /** The secret of the key, if this page has it. */
     private readonly secret: SecretSource | null,
     readonly channel: string,
+    readonly receiver: Receiver,
   ) {}
 
   /** Whether a key of its own is needed: nobody but the key's owner has its secret, or it may not do all of this. */
@@ -37,28 +38,33 @@ export class Trial {
   }
 
   async subscribe(): Promise<void> {
-    await askPermission();
+    await this.receiver.prepare();
     if (Trial.needsHelper(this.key, this.secret)) this.#helper ??= await createHelper(this.channel);
     const source = this.#sourceFor('Subscriptions/Write');
-    const browser = await subscribeBrowser(await getApplicationServerKey(source));
-    this.#subscription = { id: await putSubscription(source, browser, this.channel), browser };
+    const subscription = await this.receiver.subscribe(await getApplicationServerKey(source));
+    this.#subscribed = { id: await putSubscription(source, subscription, this.channel), subscription };
   }
 
   send(title: string): Promise<string> {
     return sendPush(this.#sourceFor('PushNotifications/Send'), this.channel, title);
   }
 
+  /** When the push with this ID arrived, in milliseconds of the Unix epoch. */
+  arrivalOf(pushId: string): Promise<number | undefined> {
+    return this.#subscribed?.subscription.arrivalOf(pushId) ?? Promise.resolve(undefined);
+  }
+
   /** Removes the subscription and the helper. Each is tried, whatever happens to the other. */
   async cleanUp(): Promise<void> {
-    const subscription = this.#subscription;
+    const subscribed = this.#subscribed;
     const helper = this.#helper;
-    if (subscription) {
+    if (subscribed) {
       await Promise.allSettled([
-        deleteSubscription(this.#sourceFor('Subscriptions/Write'), subscription.id),
-        subscription.browser.unsubscribe(),
+        deleteSubscription(this.#sourceFor('Subscriptions/Write'), subscribed.id),
+        subscribed.subscription.end(),
       ]);
     }
-    this.#subscription = null;
+    this.#subscribed = null;
     this.#helper = null;
     if (helper) {
       helper.secret = '';

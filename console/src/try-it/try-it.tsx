@@ -1,8 +1,9 @@
-// Subscribes this browser and sends it a push, to see the whole way with one's own eyes.
+// Subscribes a receiver and sends it a push, to see the whole way with one's own eyes.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Explanation, Key } from '../api/types.ts';
 import { channels, loadChannels } from '../channels/channel-list.ts';
+import { config } from '../config.ts';
 import { explain } from '../keys/explain.tsx';
 import { getPush } from '../pushes/requests.ts';
 import { texts } from '../texts.ts';
@@ -11,9 +12,10 @@ import { FailureNote } from '../ui/failure-note.tsx';
 import { Select, TextField } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { useLoaded } from '../ui/use-loaded.ts';
-import { Unavailable } from './browser.ts';
+import { thisBrowser } from './browser.ts';
 import type { SecretSource } from './key-requests.ts';
-import { type ArrivedPush, PUSH_CHANNEL } from './push-channel.ts';
+import { type Receiver, Unavailable } from './receiver.ts';
+import { testBrowser } from './test-browser.ts';
 import { Trial } from './trial.ts';
 
 const POLL_MS = 1000;
@@ -62,21 +64,26 @@ export function TryIt({ of: key, secret }: { of: Key; secret: SecretSource | nul
             />
           )}
           {Trial.needsHelper(key, secret) && <p class="hint">{texts.tryIt.helper}</p>}
-          <Subscribe start={() => new Trial(key, secret, channel)} onSubscribed={setTrial} />
+          <Subscribe start={(receiver) => new Trial(key, secret, channel, receiver)} onSubscribed={setTrial} />
         </>
       )}
     </div>
   );
 }
 
-function Subscribe({ start, onSubscribed }: { start: () => Trial; onSubscribed: (trial: Trial) => void }) {
+interface SubscribeProps {
+  start: (receiver: Receiver) => Trial;
+  onSubscribed: (trial: Trial) => void;
+}
+
+function Subscribe({ start, onSubscribed }: SubscribeProps) {
   const [unavailable, setUnavailable] = useState('');
   const { busy, failure, run } = useAction();
 
-  const subscribe = () =>
+  const subscribe = (receiver: Receiver) =>
     run(async () => {
       setUnavailable('');
-      const trial = start();
+      const trial = start(receiver);
       try {
         await trial.subscribe();
         onSubscribed(trial);
@@ -89,9 +96,22 @@ function Subscribe({ start, onSubscribed }: { start: () => Trial; onSubscribed: 
 
   return (
     <>
-      <button type="button" class="button primary" aria-disabled={busy} onClick={subscribe}>
-        {busy ? texts.tryIt.subscribing : texts.tryIt.subscribe}
-      </button>
+      <div class="button-row">
+        <button type="button" class="button primary" aria-disabled={busy} onClick={() => subscribe(thisBrowser)}>
+          {busy ? texts.tryIt.subscribing : texts.tryIt.subscribe}
+        </button>
+        {config.test_browser && (
+          <button
+            type="button"
+            class="button"
+            aria-disabled={busy}
+            onClick={() => subscribe(testBrowser(config.test_browser ?? ''))}
+          >
+            {texts.tryIt.useTestBrowser}
+          </button>
+        )}
+      </div>
+      {config.test_browser && <p class="hint">{texts.tryIt.testBrowser}</p>}
       <div role="status">{unavailable && <p class="note warn">{unavailable}</p>}</div>
       <FailureNote failure={failure} />
     </>
@@ -104,21 +124,20 @@ function Send({ trial }: { trial: Trial }) {
   const [title, setTitle] = useState<string>(texts.tryIt.sample);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const { busy, failure, run } = useAction();
-  const arrivals = useArrivals();
   const { value: reach } = useLoaded<Explanation>(() => explain(trial.senderId, trial.channel), [trial]);
 
   const send = () =>
     run(async () => {
       setOutcome(null);
-      const started = performance.now();
+      const started = Date.now();
       const id = await trial.send(title);
       setOutcome({ state: 'waiting' });
       await follow(id, started);
     });
 
   async function follow(id: string, started: number) {
-    while (performance.now() - started < WAIT_MS) {
-      const at = arrivals.current.get(id);
+    while (Date.now() - started < WAIT_MS) {
+      const at = await trial.arrivalOf(id);
       if (at !== undefined) {
         setOutcome({ state: 'arrived', seconds: ((at - started) / 1000).toFixed(1) });
         return;
@@ -138,6 +157,13 @@ function Send({ trial }: { trial: Trial }) {
   return (
     <>
       <p class="note good">{texts.tryIt.subscribed}</p>
+      {trial.receiver.page && (
+        <p>
+          <a href={trial.receiver.page} target="_blank" rel="noreferrer">
+            {texts.tryIt.openTestBrowser}
+          </a>
+        </p>
+      )}
       <TextField label={texts.tryIt.message} value={title} onInput={setTitle} />
       {recipients && <p class="hint">{texts.tryIt.reach(recipients.count, recipients.exact)}</p>}
       <button type="button" class="button primary" aria-disabled={busy} onClick={send}>
@@ -163,17 +189,4 @@ function outcomeText(outcome: Outcome): string {
     delivered: texts.tryIt.delivered,
     failed: texts.tryIt.failed,
   }[outcome.state];
-}
-
-/** The IDs of the pushes that arrived in this browser, with their times. */
-function useArrivals() {
-  const arrived = useRef(new Map<string, number>());
-  useEffect(() => {
-    const channel = new BroadcastChannel(PUSH_CHANNEL);
-    channel.addEventListener('message', ({ data }: MessageEvent<ArrivedPush>) =>
-      arrived.current.set(data.id, performance.now()),
-    );
-    return () => channel.close();
-  }, []);
-  return arrived;
 }

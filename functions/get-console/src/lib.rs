@@ -23,6 +23,9 @@ struct PageConfig<'a> {
     token: String,
     logout: String,
     version: &'static str,
+    /// The path of the test browser of a laptop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_browser: Option<&'a str>,
 }
 
 /// The page of this deployment.
@@ -30,6 +33,7 @@ pub struct Page {
     template: &'static str,
     sign_in: String,
     issuer: String,
+    test_browser: Option<String>,
     content_security_policy: String,
 }
 
@@ -43,6 +47,7 @@ impl Page {
             template: console::file(console::PAGE).ok_or("the console has no page")?.text,
             sign_in: sign_in.to_owned(),
             issuer: config.required("SIGN_IN_ISSUER")?.to_owned(),
+            test_browser: config.optional("TEST_BROWSER").map(str::to_owned),
             content_security_policy: format!(
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                  connect-src 'self' {sign_in_origin}; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
@@ -61,6 +66,7 @@ impl Page {
             token: format!("{sign_in}/oauth2/token"),
             logout: format!("{sign_in}/logout"),
             version: env!("CARGO_PKG_VERSION"),
+            test_browser: self.test_browser.as_deref(),
         };
         // In a script element, only `<` could end it.
         let json = serde_json::to_string(&config).map_err(Problem::internal)?.replace('<', "\\u003c");

@@ -22,6 +22,8 @@ pub(crate) struct ServiceEndpoints<'a> {
     pub(crate) session_token: &'a str,
     /// `HOST:PORT` of push services that are allowed over plain HTTP.
     pub(crate) push_hosts: &'a [String],
+    /// The path of the test browser.
+    pub(crate) test_browser: &'a str,
     /// What the console is told about signing in, by the names of the variables.
     pub(crate) sign_in: [(&'static str, &'a str); 2],
 }
@@ -47,8 +49,9 @@ impl ServiceEndpoints<'_> {
         for (name, value) in self.sign_in {
             all.entry(name.to_owned()).and_modify(|given| value.clone_into(given));
         }
-        // A rotated secret is used immediately, since reading it costs nothing here.
-        for (name, value) in self.aws().into_iter().chain([("VAPID_MAX_AGE", "0")]) {
+        // A rotated secret is used immediately, since reading it costs nothing here. The console offers the test browser.
+        let local = [("VAPID_MAX_AGE", "0"), ("TEST_BROWSER", self.test_browser)];
+        for (name, value) in self.aws().into_iter().chain(local) {
             all.insert(name.to_owned(), value.to_owned());
         }
         all
@@ -136,6 +139,7 @@ mod tests {
             secrets_manager: "http://s",
             session_token: "t",
             push_hosts: &push_hosts,
+            test_browser: "/b",
             sign_in: [("SIGN_IN_URL", "http://u"), ("SIGN_IN_ISSUER", "http://i")],
         };
         let all = endpoints.environment("PutSubscription", &function);

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::gateway_process::GatewayProcess;
 use super::print::print_line;
-use crate::push_service::PushService;
+use push_service::PushService;
 
 const CLIENTS: usize = 32;
 /// The growth of the memory that is not a leak: what the first requests load, and the allocator's reserve.

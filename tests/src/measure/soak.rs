@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::gateway_process::{GatewayProcess, Held};
 use super::print::print_line;
-use crate::push_service::PushService;
+use push_service::PushService;
 
 const WORKERS: u32 = 16;
 

@@ -1,7 +1,7 @@
 //! A push service on this machine, for trying out the app: it decrypts the pushes.
 
 use clap::Parser;
-use tests::PushService;
+use push_service::PushService;
 
 /// A push service on 127.0.0.1 that decrypts pushes.
 #[derive(Parser)]

@@ -1,7 +1,10 @@
 //! A push service on this machine: it accepts pushes (RFC 8030), verifies their VAPID signature (RFC 8292) and decrypts
 //! them with an independent implementation. A test can make it respond with any status.
+//!
+//! [`Browsers`] are the browsers that are subscribed, with the routes of their endpoints. [`PushService`] serves them at an
+//! address of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rand::Rng as _;
 use serde_json::{Value, json};
@@ -22,11 +26,17 @@ use web_push_native::Auth;
 use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use web_push_native::p256::{PublicKey, SecretKey};
 
-/// The push service.
+/// A push service with an address of its own.
 pub struct PushService {
     address: SocketAddr,
-    state: Arc<Shared>,
+    browsers: Browsers,
     server: JoinHandle<()>,
+}
+
+/// The browsers that are subscribed, and the pushes that arrived for them.
+#[derive(Clone)]
+pub struct Browsers {
+    state: Arc<Shared>,
 }
 
 /// A browser that is subscribed at the push service.
@@ -42,6 +52,8 @@ pub struct Browser {
 /// A push that was accepted.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// When.
+    pub at: Timestamp,
     /// The decrypted payload.
     pub plaintext: String,
     /// The request's headers.
@@ -51,7 +63,10 @@ pub struct Received {
 }
 
 struct Shared {
-    origin: String,
+    /// The endpoints' URL without `/push/` and the browser's name.
+    url: String,
+    /// The number of pushes that are kept of each browser.
+    keep: usize,
     browsers: Mutex<HashMap<String, Mailbox>>,
 }
 
@@ -60,7 +75,7 @@ struct Mailbox {
     auth: [u8; 16],
     /// The statuses of the next responses, last first, each with a `Retry-After`; then pushes are accepted.
     responses: Vec<(u16, Option<String>)>,
-    received: Vec<Received>,
+    received: VecDeque<Received>,
     attempts: usize,
     /// The application server key that the browser subscribed with; pushes signed with another are rejected.
     subscribed_with: Option<String>,
@@ -79,10 +94,10 @@ impl PushService {
 
     /// Starts the push service at the first free address of these, where a deployment may send to. Without addresses,
     /// the endpoints of its browsers are of another push service, and nothing arrives here.
-    pub(crate) async fn start_on_one_of(addresses: &[SocketAddr]) -> Self {
+    pub async fn start_on_one_of(addresses: &[SocketAddr]) -> Self {
         if addresses.is_empty() {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-            return Self::serve_on(listener, Some("https://fcm.googleapis.com".to_owned()));
+            return Self::serve_on(listener, Some("https://fcm.googleapis.com"));
         }
         for address in addresses {
             if let Ok(listener) = TcpListener::bind(address).await {
@@ -98,18 +113,18 @@ impl PushService {
         Ok(Self::serve_on(TcpListener::bind(("127.0.0.1", port)).await?, None))
     }
 
-    fn serve_on(listener: TcpListener, origin: Option<String>) -> Self {
+    fn serve_on(listener: TcpListener, url: Option<&str>) -> Self {
         let address = listener.local_addr().expect("an address");
-        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
-        let state = Arc::new(Shared { origin, browsers: Mutex::default() });
+        let url = url.map_or_else(|| format!("http://{address}"), str::to_owned);
+        let browsers = Browsers::new(url, usize::MAX);
         let router = Router::new()
-            .route("/push/{browser}", post(accept))
             .route("/subscription", get(subscription))
             .route("/received", get(received))
-            .with_state(Arc::clone(&state));
+            .with_state(browsers.clone())
+            .merge(browsers.router());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
-        Self { address, state, server }
+        Self { address, browsers, server }
     }
 
     /// Serves until the process ends.
@@ -124,13 +139,38 @@ impl PushService {
 
     /// A new browser with its own keys.
     pub fn browser(&self) -> Browser {
-        Browser::new(&self.state)
+        self.browsers.add()
     }
 }
 
 impl Drop for PushService {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+impl Browsers {
+    /// No browsers yet. Their endpoints will begin with this URL, and the last pushes of each are kept, up to this number.
+    pub fn new(url: String, keep: usize) -> Self {
+        Self { state: Arc::new(Shared { url, keep, browsers: Mutex::default() }) }
+    }
+
+    /// A new browser with its own keys.
+    pub fn add(&self) -> Browser {
+        Browser::new(&self.state)
+    }
+
+    /// The pushes of all browsers that are kept, the oldest first.
+    pub fn received(&self) -> Vec<Received> {
+        let browsers = self.state.browsers();
+        let mut received: Vec<_> = browsers.values().flat_map(|mailbox| &mailbox.received).cloned().collect();
+        received.sort_by_key(|received| received.at);
+        received
+    }
+
+    /// The route of the endpoints.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        Router::new().route("/push/{browser}", post(accept)).with_state(Arc::clone(&self.state))
     }
 }
 
@@ -148,13 +188,13 @@ impl Browser {
             private: private.clone(),
             auth,
             responses: Vec::new(),
-            received: Vec::new(),
+            received: VecDeque::new(),
             attempts: 0,
             subscribed_with: None,
             held: None,
         };
         state.browsers().insert(name.clone(), mailbox);
-        let endpoint = format!("{}/push/{name}", state.origin);
+        let endpoint = format!("{}/push/{name}", state.url);
 
         Self { name, endpoint, private, auth, state: Arc::clone(state) }
     }
@@ -194,7 +234,7 @@ impl Browser {
 
     /// The accepted pushes.
     pub fn received(&self) -> Vec<Received> {
-        self.mailbox(|mailbox| mailbox.received.clone())
+        self.mailbox(|mailbox| mailbox.received.iter().cloned().collect())
     }
 
     /// The number of requests, accepted or not.
@@ -213,14 +253,12 @@ impl Shared {
     }
 }
 
-async fn subscription(State(state): State<Arc<Shared>>) -> String {
-    Browser::new(&state).subscription(&["ops"]).to_string()
+async fn subscription(State(browsers): State<Browsers>) -> String {
+    browsers.add().subscription(&["ops"]).to_string()
 }
 
-async fn received(State(state): State<Arc<Shared>>) -> String {
-    let browsers = state.browsers();
-    let received = browsers.values().flat_map(|mailbox| &mailbox.received);
-    received.map(|received| received.plaintext.clone() + "\n").collect()
+async fn received(State(browsers): State<Browsers>) -> String {
+    browsers.received().into_iter().map(|received| received.plaintext + "\n").collect()
 }
 
 async fn accept(
@@ -256,7 +294,7 @@ async fn accept(
     if headers.get("TTL").is_none() || headers.get("Content-Encoding").is_none_or(|encoding| encoding != "aes128gcm") {
         return response(400, "TTL or Content-Encoding is missing");
     }
-    let Some(signed_by) = signer(&headers, &state.origin) else {
+    let Some(signed_by) = signer(&headers, &state.url) else {
         return response(403, "the signature is wrong");
     };
     if mailbox.subscribed_with.as_ref().is_some_and(|key| *key != signed_by) {
@@ -270,13 +308,17 @@ async fn accept(
         return response(400, "the payload cannot be decrypted");
     };
     let plaintext = String::from_utf8(plaintext).expect("text");
-    mailbox.received.push(Received { plaintext, headers, signed_by });
+    if mailbox.received.len() >= state.keep {
+        mailbox.received.pop_front();
+    }
+    mailbox.received.push_back(Received { at: Timestamp::now(), plaintext, headers, signed_by });
 
     response(201, "")
 }
 
-/// The public key of a valid `vapid` authorization for this origin.
-fn signer(headers: &HeaderMap, origin: &str) -> Option<String> {
+/// The public key of a valid `vapid` authorization for the origin of this URL.
+fn signer(headers: &HeaderMap, url: &str) -> Option<String> {
+    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let parameters = headers.get("Authorization")?.to_str().ok()?.strip_prefix("vapid ")?;
     let mut parameters = parameters.split(',').filter_map(|part| part.trim().split_once('='));
     let (mut token, mut key) = (None, None);
