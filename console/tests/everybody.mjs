@@ -6,7 +6,10 @@ import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { button, check, createInBrowser, openConsole, uniqueName } from './check.mjs';
 import { createSampleData } from './sample-data.mjs';
+import { newPage } from './stack.mjs';
 
+const THEMES = ['light', 'dark'];
+const WIDTHS = [1280, 320];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
@@ -52,9 +55,31 @@ async function states(stack) {
     ['key that rotates', `#/keys/${newsroom.id}`],
     ['publishable key', `#/keys/${signUp.id}`],
     ['edit', `#/keys/${webshop.id}`, open('Edit')],
+    [
+      'edit with a conflict',
+      `#/keys/${webshop.id}`,
+      async (page) => {
+        await button(page, 'Edit').click();
+        await page.getByLabel('Name', { exact: true }).fill('Shop');
+        await stack.call('PATCH', `/keys/${webshop.id}`, { limits: { per_minute: 100 + (Date.now() % 1000) } });
+        await button(page, 'Save changes').click();
+        await page.getByText('The key was changed since you opened it').waitFor();
+      },
+    ],
     ['rotate', `#/keys/${newsroom.id}`, open('Rotate')],
     ['delete', `#/keys/${webshop.id}`, open('Delete')],
     ['try it', `#/keys/${webshop.id}`, open('Try it')],
+    [
+      'try it, sent',
+      `#/keys/${webshop.id}`,
+      async (page) => {
+        await button(page, 'Try it').click();
+        await button(page, 'Use the test browser').click();
+        // A closed browser of an earlier state is still subscribed.
+        await page.getByRole('button', { name: /^Send (a push|to)/ }).click();
+        await page.getByText(/It arrived after/).waitFor();
+      },
+    ],
     [
       'explain',
       `#/keys/${webshop.id}`,
@@ -108,8 +133,8 @@ async function visit({ stack, browser }, options, look) {
 check(28, 'axe finds nothing on any page, dialog, error or empty state', async ({ stack, browser, report }) => {
   const found = [];
   let looked = 0;
-  for (const theme of ['light', 'dark']) {
-    for (const width of [1280, 320]) {
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
       await visit({ stack, browser }, { theme, width, height: 800, reducedMotion: 'reduce' }, async (page, name) => {
         looked += 1;
         for (const violation of await violations(page)) found.push(`${name}, ${theme}, ${width}: ${violation}`);
@@ -121,6 +146,38 @@ check(28, 'axe finds nothing on any page, dialog, error or empty state', async (
   await page.evaluate(() => document.querySelector('main').append(document.createElement('img')));
   assert.ok((await violations(page)).some((violation) => violation.startsWith('image-alt')));
   report(`${looked} states`);
+  assert.deepEqual(found, []);
+});
+
+check(39, 'axe finds nothing on the pages that other functions and the laptop serve', async ({ stack, browser, report }) => {
+  const authorize = new URLSearchParams({
+    client_id: 'pushgate-local',
+    response_type: 'code',
+    redirect_uri: stack.console,
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256',
+  });
+  const pages = {
+    'sign-in': `/_local/oauth2/authorize?${authorize}`,
+    'sign-in failed': '/_local/oauth2/authorize',
+    'sign-out failed': '/_local/logout',
+    'test browser': '/_local/browser',
+    problem: '/v1/problems/scope_violation',
+  };
+  const found = [];
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
+      for (const [name, path] of Object.entries(pages)) {
+        const page = await newPage(browser, { theme, width, height: 800 });
+        await page.goto(`${stack.base}${path}`);
+        for (const violation of await violations(page)) found.push(`${name}, ${theme}, ${width}: ${violation}`);
+        const scrolls = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (scrolls > width) found.push(`${name}, ${theme}, ${width}: the page is ${scrolls} wide`);
+        await page.context().close();
+      }
+    }
+  }
+  report(`${Object.keys(pages).length * THEMES.length * WIDTHS.length} pages`);
   assert.deepEqual(found, []);
 });
 

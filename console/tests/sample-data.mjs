@@ -7,6 +7,13 @@ export async function createSampleData(stack) {
   if ((await stack.keysNamed('Webshop')).length > 0) return;
   for (const slug of ['news', 'ops', 'orders', 'beta-testers', 'weather']) await stack.channel(slug);
 
+  await stack.key('מפתח של החנות 👩‍👩‍👧', {
+    scope: 'channels',
+    channels: ['beta-testers', 'news', 'ops', 'orders', 'weather'],
+  });
+  await stack.key('W'.repeat(100), { scope: 'channels', channels: ['ops'], expires_at: inDays(200) });
+  await stack.key('<img src=x onerror=alert(1)> "\'&');
+
   await stack.key('Ticket printer', { scope: 'channels', channels: ['ops'] });
   await stack.key('Sign-up page', {
     permissions: ['Subscriptions/Write'],
@@ -18,12 +25,6 @@ export async function createSampleData(stack) {
   await stack.call('PATCH', `/keys/${old.key.id}`, { status: 'inactive' });
   const newsroom = await stack.key('Newsroom', { limits: { per_minute: 60, per_day: 1000 } });
   await stack.call('POST', `/keys/${newsroom.key.id}/rotate`, { overlap_seconds: 86400 });
-  await stack.key('מפתח של החנות 👩‍👩‍👧', {
-    scope: 'channels',
-    channels: ['beta-testers', 'news', 'ops', 'orders', 'weather'],
-  });
-  await stack.key('W'.repeat(100), { scope: 'channels', channels: ['ops'], expires_at: inDays(200) });
-  await stack.key('<img src=x onerror=alert(1)> "\'&');
 
   const webshop = await stack.key('Webshop', {
     permissions: ['PushNotifications/Send', 'Subscriptions/Write'],

@@ -1,6 +1,6 @@
-// Pictures of every page and dialog, light and dark, wide and narrow:
+// Pictures of every page and dialog, light and dark, wide and narrow, and those of the README:
 //
-//   node console/tests/screenshots.mjs http://127.0.0.1:3000 <folder>
+//   node console/tests/screenshots.mjs http://127.0.0.1:3000 <folder> [<name>,…]
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,6 +73,13 @@ const PICTURES = {
 const only = process.argv[4]?.split(',');
 const browser = await launch();
 for (const theme of ['light', 'dark']) {
+  if (!only || only.includes('readme')) {
+    const page = await newPage(browser, { width: 1280, height: 720, theme });
+    await open(stack, page, '#/keys');
+    await page.waitForLoadState('networkidle');
+    await page.screenshot({ path: join(folder, `readme-${theme}.png`) });
+    await page.context().close();
+  }
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const [name, [hash, act]] of Object.entries(PICTURES)) {
       if (only && !only.includes(name)) continue;

@@ -88,3 +88,15 @@ fn the_commands_of_the_first_push_work() {
     let expected = format!(r#""endpoint":"http://{PUSH_SERVICE}/push/"#);
     assert!(String::from_utf8(subscription.stdout).expect("text").contains(&expected));
 }
+
+#[test]
+fn the_pictures_of_the_readme_exist_and_are_small() {
+    const MAX_BYTES: u64 = 150_000;
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the README");
+    let pictures: Vec<&str> = readme.split('"').filter(|text| text.starts_with("docs/images/")).collect();
+    assert_eq!(pictures.len(), 2, "one for light and one for dark mode");
+    for picture in pictures {
+        let bytes = std::fs::metadata(Path::new(ROOT).join(picture)).expect(picture).len();
+        assert!(bytes <= MAX_BYTES, "{picture} has {bytes} bytes");
+    }
+}
