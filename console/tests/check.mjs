@@ -1,7 +1,7 @@
 // The list of checks, and what several of them need.
 
 import assert from 'node:assert/strict';
-import { newPage, open } from './stack.mjs';
+import { newPage, open, signIn, signInForm } from './stack.mjs';
 
 export const checks = [];
 
@@ -55,8 +55,8 @@ export function countRequests(page, method, path) {
 
 /** After a reload: signs in again, unless the user pool remembers the user, and waits for the page. */
 export async function signInIfAsked(page, shown) {
-  const user = page.locator('button[value="admin@acme"]');
-  await Promise.race([user.waitFor(), shown.waitFor()]);
-  if (await user.isVisible()) await user.click();
+  const form = signInForm(page);
+  await Promise.race([form.waitFor(), shown.waitFor()]);
+  if (await form.isVisible()) await signIn(page);
   await shown.waitFor();
 }

@@ -302,7 +302,7 @@ check(
 );
 
 check(34, 'Headers, size and origins', async ({ stack, browser, report }) => {
-  const response = await fetch(stack.console);
+  const response = await stack.fetch(stack.console);
   const policy = response.headers.get('Content-Security-Policy');
   for (const part of [
     "default-src 'none'",
@@ -320,7 +320,7 @@ check(34, 'Headers, size and origins', async ({ stack, browser, report }) => {
   assert.equal(response.headers.get('X-Content-Type-Options'), 'nosniff');
   assert.equal(response.headers.get('Referrer-Policy'), 'no-referrer');
   assert.equal(response.headers.get('Cross-Origin-Opener-Policy'), 'same-origin');
-  const again = await fetch(stack.console, { headers: { 'If-None-Match': response.headers.get('ETag') } });
+  const again = await stack.fetch(stack.console, { headers: { 'If-None-Match': response.headers.get('ETag') } });
   assert.equal(again.status, 304);
 
   const page = await openConsole({ stack, browser });
@@ -336,12 +336,12 @@ check(34, 'Headers, size and origins', async ({ stack, browser, report }) => {
         .map(({ origin }) => origin),
     ),
   ];
-  assert.deepEqual(origins, [stack.origin]);
+  assert.deepEqual(origins, [...new Set([stack.origin, stack.signInOrigin])]);
 
   let script = 0;
   const assets = new Set(page.requests.map(({ url }) => url).filter((url) => url.startsWith(`${stack.console}/`)));
   for (const url of assets) {
-    const asset = await fetch(url);
+    const asset = await stack.fetch(url);
     assert.match(asset.headers.get('Cache-Control'), /immutable/);
     if (new URL(url).pathname.endsWith('.js')) script += gzipSync(await asset.text()).length;
   }

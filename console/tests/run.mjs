@@ -2,11 +2,17 @@
 //
 //   node console/tests/run.mjs http://127.0.0.1:3000 [number …]
 //
+// or against a deployment on an AWS emulator, which a JSON file describes (see deployment.mjs):
+//
+//   node console/tests/run.mjs deployment.json [number …]
+//
 // Each check is printed with its result. The exit code is 1 if one failed. CHROMIUM is the browser's program if it is
 // not /usr/bin/chromium, and PUSH_SERVICE the address of a push service as the tests of the API have it.
 
+import { readFileSync } from 'node:fs';
 import { checks } from './check.mjs';
-import { Stack, launch } from './stack.mjs';
+import { Deployment } from './deployment.mjs';
+import { Stack } from './stack.mjs';
 import './create.mjs';
 import './list.mjs';
 import './change.mjs';
@@ -15,8 +21,8 @@ import './everybody.mjs';
 import './try-it.mjs';
 
 const [base = 'http://127.0.0.1:3000', ...numbers] = process.argv.slice(2);
-const stack = new Stack(base);
-const browser = await launch();
+const stack = base.endsWith('.json') ? new Deployment(JSON.parse(readFileSync(base, 'utf8'))) : new Stack(base);
+const browser = await stack.launch();
 const before = new Set((await stack.keys()).map(({ id }) => id));
 
 let failures = 0;

@@ -31,6 +31,7 @@ export class Stack {
   constructor(base) {
     this.base = base.replace(/\/$/, '');
     this.origin = new URL(this.base).origin;
+    this.signInOrigin = this.origin;
     this.console = `${this.base}/v1/console`;
   }
 
@@ -39,9 +40,18 @@ export class Stack {
     return (await response.json()).id_token;
   }
 
+  fetch(url, options) {
+    return fetch(url, options);
+  }
+
+  /** A browser that reaches this stack. */
+  launch() {
+    return launch();
+  }
+
   /** Calls the API as a user, or with a key. */
   async call(method, path, body, { user = 'admin@acme', key, headers } = {}) {
-    const response = await fetch(`${this.base}/v1${path}`, {
+    const response = await this.fetch(`${this.base}/v1${path}`, {
       method,
       headers: {
         Authorization: `Bearer ${key ?? (await this.token(user))}`,
@@ -88,8 +98,8 @@ export class Stack {
   }
 }
 
-export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+export function launch(args = []) {
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', ...args] });
 }
 
 /** A new browser context with a page, which records its violations, requests and console lines. */
@@ -113,8 +123,21 @@ export async function open(stack, page, hash = '#/keys', user = 'admin@acme') {
   await page.locator('h1').first().waitFor();
 }
 
-/** Chooses the user on the sign-in page. */
+/** The users of a deployment, whose sign-in page asks for a `username` and a `password`. */
+export const passwords = new Map();
+
+/** What the sign-in page shows first. */
+export const signInForm = (page, user = 'admin@acme') =>
+  passwords.size > 0 ? page.locator('input[name="username"]') : page.locator(`button[name="user"][value="${user}"]`);
+
+/** Signs in as the user on the sign-in page. */
 export async function signIn(page, user = 'admin@acme') {
-  await page.locator(`button[name="user"][value="${user}"]`).click();
+  const form = signInForm(page, user);
+  const { username, password } = passwords.get(user) ?? {};
+  if (username) {
+    await form.fill(username);
+    await page.locator('input[name="password"]').fill(password);
+    await page.keyboard.press('Enter');
+  } else await form.click();
   await page.waitForURL(/\/v1\/console/);
 }

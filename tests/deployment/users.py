@@ -74,6 +74,8 @@ class Users:
         return response["AuthenticationResult"]["IdToken"]
 
     def _add_all(self) -> None:
+        if self._users:
+            return
         for name, roles in ACCOUNTS.items():
             self._users[name] = {role: self._add(user) for role, user in roles.items()}
         self._without_account = self._add(WITHOUT_ACCOUNT)
@@ -94,14 +96,24 @@ class Users:
 
     def sign_in(self, tests: int) -> dict:
         """The part of a deployment config with the accounts and tokens: unused accounts for this many tests."""
-        if not self._users:
-            self._add_all()
+        self._add_all()
         counts = {"acme": tests, "globex": min(tests, WITH_TWO_ACCOUNTS)}
         accounts = {name: [self._unused_account(name) for _ in range(count)] for name, count in counts.items()}
         return {
             "accounts": accounts,
             "nobody": self._id_token(self._without_account, self._client),
             "another_client": self._id_token(self._users["acme"]["admin"], self._another_client),
+        }
+
+    def browser_users(self) -> dict[str, dict[str, str]]:
+        """The users of a new account as the console's checks name them, each with its password and an ID token."""
+        self._add_all()
+        account = self._unused_account("acme")
+        named = {f"{role}@acme": (user, account[role]) for role, user in self._users["acme"].items()}
+        named["nobody@nowhere"] = (self._without_account, self._id_token(self._without_account, self._client))
+        return {
+            name: {"username": user, "password": self._passwords[user], "token": token}
+            for name, (user, token) in named.items()
         }
 
     def remove(self) -> None:
