@@ -362,8 +362,8 @@ export const texts = {
     submit: 'Make a new secret',
     submitting: 'Rotating…',
     lostTitle: 'The secret was rotated, but the new one was lost',
-    lost: 'The first request rotated the key, but its response did not arrive, and a secret is sent only once. Nobody has the new secret. The secret from before works until the overlap ends. Rotating again replaces the lost secret, and ends the secret from before at once.',
-    lostRotate: 'Rotate again',
+    lost: 'The first request rotated the key, but its response did not arrive, and a secret is sent only once. Nobody has the new secret. The secret from before works until the overlap ends. A new secret replaces the lost one only.',
+    lostRotate: 'Make a new secret',
   },
 
   delete: {

@@ -1,7 +1,7 @@
 // Changing, rotating and deleting keys.
 
 import assert from 'node:assert/strict';
-import { button, check, openConsole, row, secretOf, uniqueName, signInIfAsked } from './check.mjs';
+import { button, check, loseResponse, openConsole, row, secretOf, uniqueName, signInIfAsked } from './check.mjs';
 
 const send = (stack, secret) => stack.call('POST', '/push', { title: 'Hello' }, { key: secret });
 
@@ -81,6 +81,24 @@ check(
     await page.reload();
     await signInIfAsked(page, page.locator('#rotation'));
     await page.locator('#rotation').getByText('last used').waitFor();
+  },
+);
+
+check(
+  40,
+  'A lost rotation is replaced, and the secret from before works until its overlap ends',
+  async ({ stack, browser }) => {
+    const { key, secret } = await stack.key(uniqueName('Lost rotation'));
+    const page = await openConsole({ stack, browser }, `#/keys/${key.id}`);
+    await page.route(`**/v1/keys/${key.id}/rotate`, (route) => loseResponse(stack, route), { times: 1 });
+    await button(page, 'Rotate').click();
+    await button(page, 'Make a new secret').click();
+    await page.getByRole('heading', { name: 'the new one was lost' }).waitFor();
+    await button(page, 'Make a new secret').click();
+    const renewed = await secretOf(page);
+    await button(page, 'I have saved the key').click();
+    await page.locator('#rotation').waitFor();
+    for (const valid of [secret, renewed]) assert.equal((await send(stack, valid)).status, 202);
   },
 );
 

@@ -44,6 +44,15 @@ export async function secretOf(page) {
   return secret;
 }
 
+/** Answers the routed request, and loses the response. */
+export async function loseResponse(stack, route) {
+  const asked = route.request();
+  const { authorization, 'content-type': type, 'idempotency-key': key } = await asked.allHeaders();
+  const headers = { Authorization: authorization, 'Content-Type': type, 'Idempotency-Key': key };
+  await stack.fetch(asked.url(), { method: asked.method(), headers, body: asked.postData() });
+  await route.abort('connectionreset');
+}
+
 /** The requests that reach the API, counted by the browser. */
 export function countRequests(page, method, path) {
   const seen = [];

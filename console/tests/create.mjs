@@ -7,6 +7,7 @@ import {
   countRequests,
   createInBrowser,
   fillCreate,
+  loseResponse,
   openConsole,
   row,
   secretOf,
@@ -111,14 +112,7 @@ check(6, 'A lost response makes one key, and offers a new secret for it', async 
   const page = await openConsole({ stack, browser });
   const name = uniqueName('Lost');
   await fillCreate(page, name);
-  const loseResponse = async (route) => {
-    const asked = route.request();
-    const { authorization, 'content-type': type, 'idempotency-key': key } = await asked.allHeaders();
-    const headers = { Authorization: authorization, 'Content-Type': type, 'Idempotency-Key': key };
-    await stack.fetch(asked.url(), { method: 'POST', headers, body: asked.postData() });
-    await route.abort('connectionreset');
-  };
-  await page.route('**/v1/keys', loseResponse, { times: 1 });
+  await page.route('**/v1/keys', (route) => loseResponse(stack, route), { times: 1 });
   await button(page, 'Create key').click();
   await page.getByRole('heading', { name: 'its secret was lost' }).waitFor();
   await button(page, 'Make a new secret').click();

@@ -2,8 +2,12 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::account::Account;
+use shared::domain::history::{Action, AuditEvent};
+use shared::domain::id::KeyId;
 use shared::domain::secret::Secret;
 use shared::domain::time::Timestamp;
+use shared::store::{EditOutcome, Store};
 use tests::{App, Key, Response, User};
 
 async fn rotate(admin: &User<'_>, key: &Key<'_>, overlap: u32) -> Response {
@@ -117,6 +121,80 @@ async fn a_second_rotation_invalidates_the_oldest_secret() {
     first.push(&hello()).await.assert_problem(401, "unauthenticated");
     second.push(&hello()).await.expect(202);
     third.push(&hello()).await.expect(202);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_keep_old_only_the_current_secret_is_replaced() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let first = app.key().create().await;
+    let path = format!("/keys/{}/rotate", first.id);
+    let replace = json!({ "overlap_seconds": 0, "keep_old": true });
+    let lost = with_secret(&first, &rotate(&admin, &first, 600).await.expect(200));
+    first.push(&hello()).await.expect(202);
+    let before = get_key(&admin, &first).await["rotation"].clone();
+    assert!(before["old_last_used_at"].is_string(), "{before}");
+
+    let third = with_secret(&first, &admin.post(&path, &replace).await.expect(200));
+
+    assert_eq!(get_key(&admin, &first).await["rotation"], before);
+    lost.push(&hello()).await.assert_problem(401, "unauthenticated");
+    first.push(&hello()).await.expect(202);
+    third.push(&hello()).await.expect(202);
+    // The use of the old secret is still recorded, and a key without an old secret gets none.
+    assert_ne!(get_key(&admin, &first).await["rotation"]["old_last_used_at"], before["old_last_used_at"]);
+    rotate(&admin, &first, 0).await.expect(200);
+    let fourth = admin.post(&path, &replace).await.expect(200);
+    assert_eq!(fourth.json()["key"]["rotation"], Value::Null);
+    third.push(&hello()).await.assert_problem(401, "unauthenticated");
+    with_secret(&first, &fourth).push(&hello()).await.expect(202);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_old_does_not_overwrite_a_use_of_the_old_secret_that_it_did_not_read() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let old = app.key().create().await;
+    rotate(&admin, &old, 600).await.expect(200);
+    let store = Store::connect(&app.local().config(app.local().dynamodb_url())).await.expect("a store");
+    let account = Account::try_from("acme".to_owned()).expect("an account");
+    let before = store
+        .key(&account, &KeyId::try_from(old.id.clone()).expect("an id"))
+        .await
+        .expect("a response")
+        .expect("the key");
+
+    old.push(&hello()).await.expect(202);
+    let (secret, now) = (Secret::generate(&account, &before.id, &app.tag_key()), Timestamp::now());
+    let after = before.with_replaced_secret(&secret, now);
+    let event = AuditEvent::new(Action::Rotated, &before.created_by, Some(&before), Some(&after), now);
+    let outcome = store.rotate_key(&before, &after, &event, None).await.expect("a response");
+
+    assert_eq!(outcome, EditOutcome::Written);
+    let key = get_key(&admin, &old).await;
+    assert!(key["rotation"]["old_last_used_at"].is_string(), "{key}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_old_requires_an_overlap_of_0() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let key = app.key().create().await;
+    let path = format!("/keys/{}/rotate", key.id);
+
+    let response = admin.post(&path, &json!({ "overlap_seconds": 1, "keep_old": true })).await;
+    assert_eq!(response.field_errors(), ["/keep_old: requires that overlap_seconds is 0"]);
+    for wrong in [json!(null), json!(1), json!("true")] {
+        let response = admin.post(&path, &json!({ "overlap_seconds": 0, "keep_old": wrong })).await;
+        assert_eq!(response.field_errors(), ["/keep_old: is not true or false"]);
+    }
+    assert_eq!(admin.post(&path, &json!({ "keep_old": true })).await.field_errors(), ["/overlap_seconds: is required"]);
+    key.push(&hello()).await.expect(202);
+    admin.post(&path, &json!({ "overlap_seconds": 600, "keep_old": false })).await.expect(200);
+    key.push(&hello()).await.expect(202);
     app.stop().await;
 }
 

@@ -9,6 +9,7 @@ export type Key = Schemas['Key'];
 export type KeyWithSecret = Schemas['KeyWithSecret'];
 export type NewKey = Schemas['NewKey'];
 export type KeyChanges = Schemas['KeyChanges'];
+export type Rotation = Schemas['Rotate'];
 export type Permission = Schemas['Permission'];
 export type Actor = Schemas['Actor'];
 export type Event = Schemas['Event'];

@@ -29,7 +29,7 @@ export function LostSecret({ keyId, of, onClose }: Props) {
 
   const rotate = () =>
     run(async () => {
-      const rotated = await rotateKey(keyId, 0, idempotencyKey);
+      const rotated = await rotateKey(keyId, { overlap_seconds: 0, keep_old: true }, idempotencyKey);
       onClose();
       reveal(of, rotated);
     });

@@ -1,7 +1,7 @@
 // The requests for keys. Each answer updates the list.
 
 import { client, request, requestOnce } from '../api/client.ts';
-import type { Key, KeyChanges, KeyWithSecret, NewKey } from '../api/types.ts';
+import type { Key, KeyChanges, KeyWithSecret, NewKey, Rotation } from '../api/types.ts';
 import { putKey, removeKey } from './key-list.ts';
 
 export function getKey(id: string): Promise<Key> {
@@ -24,9 +24,8 @@ export async function changeKey({ id, etag }: Key, body: KeyChanges): Promise<Ke
   return changed;
 }
 
-export async function rotateKey(id: string, overlapSeconds: number, idempotencyKey: string): Promise<KeyWithSecret> {
+export async function rotateKey(id: string, body: Rotation, idempotencyKey: string): Promise<KeyWithSecret> {
   const params = { path: { id }, header: { 'Idempotency-Key': idempotencyKey } };
-  const body = { overlap_seconds: overlapSeconds };
   const rotated = await requestOnce(() => client.POST('/keys/{id}/rotate', { params, body }));
   putKey(rotated.key);
   return rotated;

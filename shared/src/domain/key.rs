@@ -232,6 +232,12 @@ impl Key {
         }
     }
 
+    /// The key with a new secret in place of the current one, which ends now. A previous secret keeps its own end.
+    #[must_use]
+    pub fn with_replaced_secret(&self, secret: &Secret, now: Timestamp) -> Self {
+        Self { hash: secret.hash(), hint: secret.hint(), ..self.edited(now) }
+    }
+
     /// The key as an edit at this time starts from it: with a new revision.
     #[must_use]
     pub fn edited(&self, now: Timestamp) -> Self {

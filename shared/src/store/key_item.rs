@@ -61,7 +61,7 @@ pub(super) fn to_item(key: &Key) -> Item {
         ("uses", Some(number(key.usage.total))),
         ("slots", Some(AttributeValue::M(HashMap::new()))),
     ];
-    let all = created.into_iter().chain(edited(key)).chain(rotated(key));
+    let all = created.into_iter().chain(edited(key)).chain(secret(key)).chain(previous_secret_of(key));
     all.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
@@ -86,12 +86,16 @@ pub(super) fn edited(key: &Key) -> Vec<Attribute> {
     ]
 }
 
-/// The attributes that a rotation writes besides. An edit must not write them, because the authorizer writes `old_used_at`.
-pub(super) fn rotated(key: &Key) -> Vec<Attribute> {
+/// The attributes of the current secret, which a rotation writes besides.
+pub(super) fn secret(key: &Key) -> [Attribute; 2] {
+    [("hash", Some(bytes(key.hash.as_bytes()))), ("hint", Some(text(&key.hint)))]
+}
+
+/// The attributes of the previous secret. A change that keeps it must not write them, because the authorizer writes
+/// `old_used_at`.
+pub(super) fn previous_secret_of(key: &Key) -> [Attribute; 4] {
     let previous = key.previous_secret.as_ref();
-    vec![
-        ("hash", Some(bytes(key.hash.as_bytes()))),
-        ("hint", Some(text(&key.hint))),
+    [
         ("old_hash", previous.map(|previous| bytes(previous.hash.as_bytes()))),
         ("old_hint", previous.map(|previous| text(&previous.hint))),
         ("old_until", previous.map(|previous| timestamp(previous.valid_until))),

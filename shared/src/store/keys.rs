@@ -81,7 +81,11 @@ impl Store {
         event: &AuditEvent,
         request: Option<&SecretRequest>,
     ) -> Result<EditOutcome, Error> {
-        let attributes = key_item::edited(after).into_iter().chain(key_item::rotated(after));
+        let mut attributes = key_item::edited(after);
+        attributes.extend(key_item::secret(after));
+        if before.previous_secret != after.previous_secret {
+            attributes.extend(key_item::previous_secret_of(after));
+        }
         let update = self.update_key(before, attributes)?;
         self.edit(after, update, event, request, KeyCounts::default()).await
     }
