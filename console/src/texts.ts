@@ -362,7 +362,7 @@ export const texts = {
     submit: 'Make a new secret',
     submitting: 'Rotating…',
     lostTitle: 'The secret was rotated, but the new one was lost',
-    lost: 'The first request rotated the key, but its response did not arrive, and a secret is sent only once. Nobody has the new secret. The secret from before works until the overlap ends. A new secret replaces the lost one only.',
+    lost: 'The first request rotated the key, but its response did not arrive, and a secret is sent only once. Nobody has the new secret. A new secret replaces the lost one only: the old secret keeps the time that you chose for it.',
     lostRotate: 'Make a new secret',
   },
 

@@ -86,11 +86,15 @@ check(
 
 check(
   40,
-  'A lost rotation is replaced, and the secret from before works until its overlap ends',
+  'A lost rotation is replaced, and the old secret keeps its own end',
   async ({ stack, browser }) => {
     const { key, secret } = await stack.key(uniqueName('Lost rotation'));
     const page = await openConsole({ stack, browser }, `#/keys/${key.id}`);
-    await page.route(`**/v1/keys/${key.id}/rotate`, (route) => loseResponse(stack, route), { times: 1 });
+    let lost;
+    const lose = async (route) => {
+      lost = await loseResponse(stack, route);
+    };
+    await page.route(`**/v1/keys/${key.id}/rotate`, lose, { times: 1 });
     await button(page, 'Rotate').click();
     await button(page, 'Make a new secret').click();
     await page.getByRole('heading', { name: 'the new one was lost' }).waitFor();
@@ -98,7 +102,14 @@ check(
     const renewed = await secretOf(page);
     await button(page, 'I have saved the key').click();
     await page.locator('#rotation').waitFor();
-    for (const valid of [secret, renewed]) assert.equal((await send(stack, valid)).status, 202);
+    const { body } = await stack.call('GET', `/keys/${key.id}`);
+    assert.deepEqual(body.rotation, lost.key.rotation);
+    for (const [used, status] of [
+      [lost.secret, 401],
+      [secret, 202],
+      [renewed, 202],
+    ])
+      assert.equal((await send(stack, used)).status, status);
   },
 );
 

@@ -44,13 +44,14 @@ export async function secretOf(page) {
   return secret;
 }
 
-/** Answers the routed request, and loses the response. */
+/** Answers the routed request, and loses the response. Returns the body of the response. */
 export async function loseResponse(stack, route) {
   const asked = route.request();
   const { authorization, 'content-type': type, 'idempotency-key': key } = await asked.allHeaders();
   const headers = { Authorization: authorization, 'Content-Type': type, 'Idempotency-Key': key };
-  await stack.fetch(asked.url(), { method: asked.method(), headers, body: asked.postData() });
+  const response = await stack.fetch(asked.url(), { method: asked.method(), headers, body: asked.postData() });
   await route.abort('connectionreset');
+  return response.json();
 }
 
 /** The requests that reach the API, counted by the browser. */

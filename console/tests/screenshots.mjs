@@ -1,6 +1,8 @@
 // Pictures of every page and dialog, light and dark, wide and narrow, and those of the README:
 //
 //   node console/tests/screenshots.mjs http://127.0.0.1:3000 <folder> [<name>,…]
+//
+// With `docs/images readme` as the last two arguments it makes those of the README again.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,7 +79,7 @@ for (const theme of ['light', 'dark']) {
     const page = await newPage(browser, { width: 1280, height: 720, theme });
     await open(stack, page, '#/keys');
     await page.waitForLoadState('networkidle');
-    await page.screenshot({ path: join(folder, `readme-${theme}.png`) });
+    await page.screenshot({ path: join(folder, `console-${theme}.png`) });
     await page.context().close();
   }
   for (const [size, viewport] of Object.entries(SIZES)) {

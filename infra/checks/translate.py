@@ -24,6 +24,7 @@ from samtranslator.translator.transform import transform  # noqa: E402
 SOURCE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 ON = {
+    "ConsoleOrigin": "https://console.example.com",
     "EnableAccessLog": "true",
     "AlarmEmail": "operator@example.com",
     "CanaryDeployment": "true",

@@ -193,8 +193,8 @@ impl Local {
         let (stage, origins) = (format!("/{}", template.stage.name), oidc::origins(&urls.callback));
         let gateway =
             Gateway::new(template, functions, Arc::clone(&provider), in_progress.clone(), Bodies::new(limits))?;
-        let sign_in = oidc::router(provider, urls, bodies);
-        let pages = sign_in.merge(test_browser::router(&url));
+        let sign_in = oidc::router(provider, urls, bodies.clone());
+        let pages = sign_in.merge(test_browser::router(&url, bodies));
         let local_routes = local_routes::router(pages, Arc::clone(&queues), dead_letter_queues);
         let api = Router::new().fallback(gateway::handle).with_state(Arc::new(gateway));
         ingress.serve(gateway_listener, local_routes.merge(api), move |request| {

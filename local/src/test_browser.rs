@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use axum::{
     Json, Router,
-    extract::{RawQuery, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    body::{Body, HttpBody as _},
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::map_response,
-    response::{Html, Response},
+    response::{Html, IntoResponse as _, Response},
     routing::{get, post},
 };
 use push_service::{Browsers, Received};
@@ -16,12 +17,16 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::page::{escape, page};
+use crate::server::Bodies;
 
 /// The page's path, below which its other routes are.
 pub(crate) const PATH: &str = "/_local/browser";
 
-/// How many pushes of each browser are kept.
+/// How many browsers, and pushes of each, are kept.
 const KEPT: usize = 100;
+
+/// The largest body of a push (RFC 8291, section 4).
+const MAX_PUSH_BYTES: usize = 4_096;
 
 /// The script is a file of this origin, so that the policy need not allow inline scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
@@ -33,26 +38,42 @@ const SCRIPT: &str = "setInterval(async () => {
   if (!response?.ok) return;
   const next = new DOMParser().parseFromString(await response.text(), 'text/html').querySelector('#pushes');
   const shown = document.querySelector('#pushes');
-  if (next.querySelector('li')?.id !== shown.querySelector('li')?.id) shown.replaceWith(next);
+  // Without the attribute of an open `details`.
+  const content = (element) => element.innerHTML.replaceAll('<details open=\"\">', '<details>');
+  if (content(next) !== content(shown)) shown.replaceChildren(...next.childNodes);
 }, 1000);
 ";
 
 /// The push service at the gateway with this address, as an allowed `HOST:PORT`.
 pub(crate) fn push_host(gateway: &str) -> String {
-    gateway.trim_start_matches("http://").to_owned()
+    gateway.strip_prefix("http://").unwrap_or(gateway).to_owned()
 }
 
 /// The page, its JSON, and the endpoints of the browsers, at the gateway with this address.
-pub(crate) fn router(gateway: &str) -> Router {
+pub(crate) fn router(gateway: &str, bodies: Bodies) -> Router {
     let browsers = Browsers::new(format!("{gateway}/_local"), KEPT);
+    let endpoints = Router::new().route("/_local/push/{browser}", post(receive)).with_state((browsers.clone(), bodies));
     Router::new()
         .route(PATH, get(show))
         .route("/_local/browser/pushes", get(pushes))
         .route("/_local/browser/subscription", post(subscribe))
         .route("/_local/browser/page.js", get(async || ([(header::CONTENT_TYPE, "text/javascript")], SCRIPT)))
-        .with_state(browsers.clone())
+        .with_state(browsers)
         .layer(map_response(with_policy))
-        .nest("/_local", browsers.router())
+        .merge(endpoints)
+}
+
+/// Receives a push for a browser.
+async fn receive(
+    State((browsers, bodies)): State<(Browsers, Bodies)>,
+    Path(browser): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match bodies.read(body, MAX_PUSH_BYTES).await {
+        Ok(body) => browsers.accept(&browser, headers, &body).await.into_response(),
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
 }
 
 async fn with_policy(mut response: Response) -> Response {
@@ -64,13 +85,17 @@ async fn with_policy(mut response: Response) -> Response {
     response
 }
 
-/// Subscribes a new browser, and returns the body of its `PUT /subscriptions`, with the channels of `?channel=`.
-async fn subscribe(State(browsers): State<Browsers>, RawQuery(query): RawQuery) -> (StatusCode, Json<Value>) {
+/// Subscribes a new browser, and returns the body of its `PUT /subscriptions`, with the channels of `?channel=`. A request
+/// with a body is rejected: it is a push to an endpoint that somebody made up.
+async fn subscribe(State(browsers): State<Browsers>, RawQuery(query): RawQuery, body: Body) -> Response {
+    if !body.is_end_stream() {
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "this request takes no body" }))).into_response();
+    }
     let query = query.unwrap_or_default();
     let parameters = form_urlencoded::parse(query.as_bytes()).into_owned();
     let channels: Vec<String> = parameters.filter(|(name, _)| name == "channel").map(|(_, channel)| channel).collect();
     let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
-    (StatusCode::CREATED, Json(browsers.add().subscription(&channels)))
+    (StatusCode::CREATED, Json(browsers.add().subscription(&channels))).into_response()
 }
 
 /// The pushes that arrived, newest first.
@@ -93,8 +118,7 @@ async fn show(State(browsers): State<Browsers>) -> Html<String> {
         let at = received.at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ");
         let _ = write!(
             list,
-            r#"<li id="{}"><h2>{}</h2><p>{}</p><p><small>Arrived at <time>{at}</time></small></p><details><summary>JSON</summary><pre>{}</pre></details></li>"#,
-            text("id"),
+            "<li><h2>{}</h2><p>{}</p><p><small>Arrived at <time>{at}</time></small></p><details><summary>JSON</summary><pre>{}</pre></details></li>",
             text("title"),
             text("message"),
             escape(&received.plaintext),

@@ -1,7 +1,7 @@
 //! A push service on this machine: it accepts pushes (RFC 8030), verifies their VAPID signature (RFC 8292) and decrypts
 //! them with an independent implementation. A test can make it respond with any status.
 //!
-//! [`Browsers`] are the browsers that are subscribed, with the routes of their endpoints. [`PushService`] serves them at an
+//! [`Browsers`] are the browsers that are subscribed, and accept their pushes. [`PushService`] serves them at an
 //! address of its own.
 
 use std::collections::{HashMap, VecDeque};
@@ -52,7 +52,7 @@ pub struct Browser {
 /// A push that was accepted.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// When.
+    /// The time at which it was accepted.
     pub at: Timestamp,
     /// The decrypted payload.
     pub plaintext: String,
@@ -65,9 +65,11 @@ pub struct Received {
 struct Shared {
     /// The endpoints' URL without `/push/` and the browser's name.
     url: String,
-    /// The number of pushes that are kept of each browser.
+    /// The number of browsers, and of pushes of each, that are kept.
     keep: usize,
     browsers: Mutex<HashMap<String, Mailbox>>,
+    /// The names of the browsers, the oldest first.
+    names: Mutex<VecDeque<String>>,
 }
 
 struct Mailbox {
@@ -120,8 +122,8 @@ impl PushService {
         let router = Router::new()
             .route("/subscription", get(subscription))
             .route("/received", get(received))
-            .with_state(browsers.clone())
-            .merge(browsers.router());
+            .route("/push/{browser}", post(push))
+            .with_state(browsers.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
 
         Self { address, browsers, server }
@@ -150,9 +152,10 @@ impl Drop for PushService {
 }
 
 impl Browsers {
-    /// No browsers yet. Their endpoints will begin with this URL, and the last pushes of each are kept, up to this number.
+    /// No browsers yet. Their endpoints will begin with this URL. The last ones are kept, up to this number, and as many
+    /// pushes of each.
     pub fn new(url: String, keep: usize) -> Self {
-        Self { state: Arc::new(Shared { url, keep, browsers: Mutex::default() }) }
+        Self { state: Arc::new(Shared { url, keep, browsers: Mutex::default(), names: Mutex::default() }) }
     }
 
     /// A new browser with its own keys.
@@ -168,9 +171,9 @@ impl Browsers {
         received
     }
 
-    /// The route of the endpoints.
-    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        Router::new().route("/push/{browser}", post(accept)).with_state(Arc::clone(&self.state))
+    /// The response to a push for the browser with this name.
+    pub async fn accept(&self, browser: &str, headers: HeaderMap, body: &[u8]) -> (StatusCode, HeaderMap, String) {
+        accept(&self.state, browser, headers, body).await
     }
 }
 
@@ -193,7 +196,7 @@ impl Browser {
             subscribed_with: None,
             held: None,
         };
-        state.browsers().insert(name.clone(), mailbox);
+        state.add(name.clone(), mailbox);
         let endpoint = format!("{}/push/{name}", state.url);
 
         Self { name, endpoint, private, auth, state: Arc::clone(state) }
@@ -248,6 +251,17 @@ impl Browser {
 }
 
 impl Shared {
+    fn add(&self, name: String, mailbox: Mailbox) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= self.keep
+            && let Some(oldest) = names.pop_front()
+        {
+            self.browsers().remove(&oldest);
+        }
+        names.push_back(name.clone());
+        self.browsers().insert(name, mailbox);
+    }
+
     fn browsers(&self) -> MutexGuard<'_, HashMap<String, Mailbox>> {
         self.browsers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -261,22 +275,26 @@ async fn received(State(browsers): State<Browsers>) -> String {
     browsers.received().into_iter().map(|received| received.plaintext + "\n").collect()
 }
 
-async fn accept(
-    State(state): State<Arc<Shared>>,
+async fn push(
+    State(browsers): State<Browsers>,
     Path(browser): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, HeaderMap, String) {
+    browsers.accept(&browser, headers, &body).await
+}
+
+async fn accept(state: &Shared, browser: &str, headers: HeaderMap, body: &[u8]) -> (StatusCode, HeaderMap, String) {
     let response = |status: u16, detail: &str| {
         (StatusCode::from_u16(status).expect("a status"), HeaderMap::new(), detail.to_owned())
     };
-    let held = state.browsers().get(&browser).and_then(|mailbox| mailbox.held.clone());
+    let held = state.browsers().get(browser).and_then(|mailbox| mailbox.held.clone());
     if let Some(mut held) = held {
         // The sender never sends: this returns when it is dropped.
         let _ = held.changed().await;
     }
     let mut browsers = state.browsers();
-    let Some(mailbox) = browsers.get_mut(&browser) else {
+    let Some(mailbox) = browsers.get_mut(browser) else {
         return response(404, "no such browser");
     };
     mailbox.attempts += 1;
@@ -304,10 +322,10 @@ async fn accept(
         return response(413, "over 4096 bytes");
     }
     let auth = Auth::clone_from_slice(&mailbox.auth);
-    let Ok(plaintext) = web_push_native::decrypt(body.to_vec(), &mailbox.private, &auth) else {
-        return response(400, "the payload cannot be decrypted");
+    let decrypted = web_push_native::decrypt(body.to_vec(), &mailbox.private, &auth).ok();
+    let Some(plaintext) = decrypted.and_then(|plaintext| String::from_utf8(plaintext).ok()) else {
+        return response(400, "the payload cannot be decrypted to text");
     };
-    let plaintext = String::from_utf8(plaintext).expect("text");
     if mailbox.received.len() >= state.keep {
         mailbox.received.pop_front();
     }

@@ -1,4 +1,5 @@
-"""tools/test-emulator: deploys the template to MiniStack, runs the suite and the runbook, and removes everything."""
+"""tools/test-emulator: deploys the template to MiniStack, runs the suite, checks of the console and the runbook, and removes
+everything."""
 
 import argparse
 import json
@@ -28,6 +29,7 @@ def deploy(emulator: MiniStack, push_hosts: list[str]) -> stack.Stack:
         "RetainData": "false",
         "AllowTestSignIn": "true",
         "LogLevel": "info",
+        "ConsoleOrigin": "http://localhost:3000",
         "AllowedPushHosts": stack.push_hosts_with(push_hosts),
     }
     deployed = stack.deploy(emulator, NAME, parameters)

@@ -83,6 +83,8 @@ class Users:
             UserPoolId=self._pool,
             ClientName=f"suite-{self._run}",
             ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            # As on every app client of this user pool: only an operator sets the account and the role.
+            WriteAttributes=["email", "name"],
         )
         self._another_client = client["UserPoolClient"]["ClientId"]
 
@@ -118,13 +120,13 @@ class Users:
 
     def remove(self) -> None:
         """Removes every user and the app client that were created."""
-        if self._another_client:
-            self._cognito.delete_user_pool_client(UserPoolId=self._pool, ClientId=self._another_client)
         for user in self._passwords:
             try:
                 self._cognito.admin_delete_user(UserPoolId=self._pool, Username=user)
             except self._cognito.exceptions.UserNotFoundException:
                 pass
+        if self._another_client:
+            self._cognito.delete_user_pool_client(UserPoolId=self._pool, ClientId=self._another_client)
 
 
 @contextmanager

@@ -273,6 +273,11 @@ async fn every_page_and_endpoint_of_this_machine_is_for_its_own_pages() {
         (get(sign_out), 302),
         (form.clone(), 303),
         (Request::new(3205, "POST", "/_local/oauth2/token"), 400),
+        (get("/_local/browser"), 200),
+        (get("/_local/browser/page.js"), 200),
+        (get("/_local/browser/pushes"), 200),
+        (Request::new(3205, "POST", "/_local/browser/subscription"), 201),
+        (Request::new(3205, "POST", "/_local/push/unknown"), 404),
         (get("/_local"), 404),
         (get("/"), 303),
         (get("/elsewhere"), 403),
@@ -368,7 +373,7 @@ async fn a_flood_of_bodies_without_a_key_takes_no_memory() {
 
     let flood: Vec<_> = (0..500)
         .map(|number| {
-            let path = ["/v1/nothing", "/v1/push", "/v1/keys", "/nothing"][number % 4];
+            let path = ["/v1/nothing", "/v1/push", "/v1/keys", "/nothing", "/_local/push/unknown"][number % 5];
             tokio::spawn(async move {
                 let mut stream = TcpStream::connect(("127.0.0.1", 3208)).await.expect("connected");
                 let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:3208\r\nContent-Length: {BODY}\r\n\r\n");

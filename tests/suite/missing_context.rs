@@ -281,7 +281,7 @@ async fn a_function_does_nothing_with_the_event_of_another_route() {
             }
             let event = json!({
                 "httpMethod": method, "resource": resource, "pathParameters": { "id": key.id, "channel": "ops" },
-                "body": json!({ "title": "Hello" }).to_string(),
+                "body": json!({ "title": "Hello" }).to_string(), "stageVariables": { "app_client": "console" },
                 "requestContext": { "requestId": REQUEST, "authorizer": principal },
             });
             let response = functions[*function](event).await.expect("a response");

@@ -84,9 +84,18 @@ fn the_commands_of_the_first_push_work() {
     let commands: Vec<&str> = other_push_service.trim().lines().collect();
     let _gateway = Server::start(commands[0], GATEWAY);
     let _push_service = Server::start(commands[1], PUSH_SERVICE);
-    let subscription = shell(&format!("curl -sf http://{PUSH_SERVICE}/subscription")).output().expect("a shell");
-    let expected = format!(r#""endpoint":"http://{PUSH_SERVICE}/push/"#);
-    assert!(String::from_utf8(subscription.stdout).expect("text").contains(&expected));
+    // The same push, to a browser of that push service.
+    let script = script.replace(
+        "-X POST \"http://127.0.0.1:3000/_local/browser/subscription?channel=alerts\"",
+        &format!("http://{PUSH_SERVICE}/subscription"),
+    );
+    let script = script
+        .replace("alerts", "ops")
+        .replace(&format!("{GATEWAY}/_local/browser/pushes"), &format!("{PUSH_SERVICE}/received"));
+    let output = shell(&script).output().expect("a shell");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains(r#""title":"Hello","message":"It works""#), "{printed}");
 }
 
 #[test]

@@ -50,6 +50,8 @@ async fn a_browser_that_the_program_forgot_is_unsubscribed_at_the_next_push() {
     let app = App::start().await;
     app.channels(&["ops"]).await;
     let mut subscription = new_subscription(&app).await;
+    let made_up = app.request_outside(Method::POST, "/_local/browser/subscription").body("a push");
+    app.send(made_up).await.expect(400);
     // As after a restart with the tables of before.
     subscription["endpoint"] = format!("{}/_local/push/forgotten", app.url()).into();
     app.subscriber().await.put(&subscription).await.expect(201);

@@ -81,7 +81,9 @@ async fn a_page_of_another_origin_reads_and_changes_nothing() {
     let message = json!({ "QueueUrl": queue, "MessageBody": "planted" }).to_string();
     let mut urls: Vec<String> =
         [pushgate.dynamodb_url(), pushgate.queue_url(), pushgate.secrets_url()].map(|url| format!("{url}/")).into();
-    for path in ["token?user=admin@acme", "health", "dead-letters", "api", "authorize", "oauth2/token", "jwks.json"] {
+    let paths =
+        ["token?user=admin@acme", "health", "dead-letters", "api", "oauth2/authorize", "oauth2/token", "jwks.json"];
+    for path in paths.into_iter().chain(["browser", "browser/pushes", "browser/subscription", "push/unknown"]) {
         urls.push(format!("{}/_local/{path}", pushgate.url()));
     }
     // `evil.localhost` is this machine for the browser, as a domain is after DNS rebinding.

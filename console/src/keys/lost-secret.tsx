@@ -29,7 +29,9 @@ export function LostSecret({ keyId, of, onClose }: Props) {
 
   const rotate = () =>
     run(async () => {
-      const rotated = await rotateKey(keyId, { overlap_seconds: 0, keep_old: true }, idempotencyKey);
+      // Only the secret that was lost: another admin may have rotated the key since.
+      const key = found ?? (await getKey(keyId));
+      const rotated = await rotateKey(key, { overlap_seconds: 0, keep_old: true }, idempotencyKey);
       onClose();
       reveal(of, rotated);
     });

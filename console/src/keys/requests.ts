@@ -24,8 +24,14 @@ export async function changeKey({ id, etag }: Key, body: KeyChanges): Promise<Ke
   return changed;
 }
 
-export async function rotateKey(id: string, body: Rotation, idempotencyKey: string): Promise<KeyWithSecret> {
-  const params = { path: { id }, header: { 'Idempotency-Key': idempotencyKey } };
+/** With an `etag`, rotates the version of the key that was read, and no other. */
+export async function rotateKey(
+  { id, etag }: Pick<Key, 'id'> & Partial<Pick<Key, 'etag'>>,
+  body: Rotation,
+  idempotencyKey: string,
+): Promise<KeyWithSecret> {
+  const header = { 'Idempotency-Key': idempotencyKey, ...(etag && { 'If-Match': etag }) };
+  const params = { path: { id }, header };
   const rotated = await requestOnce(() => client.POST('/keys/{id}/rotate', { params, body }));
   putKey(rotated.key);
   return rotated;

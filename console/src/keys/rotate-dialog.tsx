@@ -30,7 +30,7 @@ export function RotateDialog({ of: key, onClose, onRotated }: Props) {
   async function submit(event: Event) {
     event.preventDefault();
     const failed = await run(async () => {
-      const rotated = await rotateKey(key.id, { overlap_seconds: Number(overlap) }, idempotencyKey);
+      const rotated = await rotateKey({ id: key.id }, { overlap_seconds: Number(overlap) }, idempotencyKey);
       onClose();
       reveal('rotated', rotated);
       onRotated();

@@ -17,7 +17,8 @@ const HELPER_LIFETIME_MS = 60 * 60_000;
 
 export class Trial {
   #helper: { id: string; secret: string } | null = null;
-  #subscribed: { id: string; subscription: Subscription } | null = null;
+  #subscription: Subscription | null = null;
+  #subscriptionId: string | null = null;
 
   constructor(
     private readonly key: Key,
@@ -41,8 +42,8 @@ export class Trial {
     await this.receiver.prepare();
     if (Trial.needsHelper(this.key, this.secret)) this.#helper ??= await createHelper(this.channel);
     const source = this.#sourceFor('Subscriptions/Write');
-    const subscription = await this.receiver.subscribe(await getApplicationServerKey(source));
-    this.#subscribed = { id: await putSubscription(source, subscription, this.channel), subscription };
+    this.#subscription = await this.receiver.subscribe(await getApplicationServerKey(source));
+    this.#subscriptionId = await putSubscription(source, this.#subscription, this.channel);
   }
 
   send(title: string): Promise<string> {
@@ -51,20 +52,20 @@ export class Trial {
 
   /** When the push with this ID arrived, in milliseconds of the Unix epoch. */
   arrivalOf(pushId: string): Promise<number | undefined> {
-    return this.#subscribed?.subscription.arrivalOf(pushId) ?? Promise.resolve(undefined);
+    return this.#subscription?.arrivalOf(pushId) ?? Promise.resolve(undefined);
   }
 
   /** Removes the subscription and the helper. Each is tried, whatever happens to the other. */
   async cleanUp(): Promise<void> {
-    const subscribed = this.#subscribed;
+    const subscription = this.#subscription;
+    const id = this.#subscriptionId;
     const helper = this.#helper;
-    if (subscribed) {
-      await Promise.allSettled([
-        deleteSubscription(this.#sourceFor('Subscriptions/Write'), subscribed.id),
-        subscribed.subscription.end(),
-      ]);
-    }
-    this.#subscribed = null;
+    await Promise.allSettled([
+      id && deleteSubscription(this.#sourceFor('Subscriptions/Write'), id),
+      subscription?.end(),
+    ]);
+    this.#subscription = null;
+    this.#subscriptionId = null;
     this.#helper = null;
     if (helper) {
       helper.secret = '';

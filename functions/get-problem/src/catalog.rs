@@ -158,8 +158,8 @@ pub(crate) const CATALOG: [ProblemPage; 31] = [
         "Secret already created",
         "An earlier request with this Idempotency-Key, in the last 24 hours, created or rotated the key that key_id and \
          Location name. Its secret was returned once, in the response to that request. Nothing was changed.",
-        "If you have the secret, use it. If that response was lost, rotate the key with a new Idempotency-Key and an \
-         overlap of 0: nobody has the lost secret.",
+        "If you have the secret, use it. If that response was lost, rotate the key with a new Idempotency-Key, \
+         overlap_seconds of 0 and keep_old: nobody has the lost secret, and the one before it keeps working.",
     ),
     row(
         409,

@@ -1,4 +1,4 @@
-//! `POST /keys/{id}/rotate`: gives a key a new secret and returns it once. The secret before works during the overlap.
+//! `POST /keys/{id}/rotate`: gives a key a new secret and returns it once. The previous secret works during the overlap.
 
 use shared::domain::history::{Action, AuditEvent};
 use shared::domain::id::KeyId;
@@ -47,9 +47,9 @@ pub async fn handle(store: &Store, tag_key: &TagKey, request: &Request) -> Resul
 /// What becomes of the secrets that the key has.
 #[derive(Clone, Copy)]
 enum Rotation {
-    /// The current secret becomes the old one, for this time.
+    /// The current secret becomes the previous one, for this time.
     Overlap(Overlap),
-    /// The current secret ends, as one that was lost. The old one keeps its own end.
+    /// The current secret ends, as one that was lost. The previous one keeps its own end.
     KeepOld,
 }
 

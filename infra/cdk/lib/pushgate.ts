@@ -80,6 +80,10 @@ export class Pushgate extends Construct {
       // Canary deployments reference alarms, which reference the functions; the SAM transform resolves the cycle.
       allowCyclicalReferences: true,
     });
+    // A condition cannot contain a value of another resource.
+    if (Token.isUnresolved(parameters.consoleOrigin)) {
+      this.template.getCondition('HasConsoleOrigin').expression = Fn.conditionEquals('token', 'token');
+    }
     Validations.of(Stack.of(this)).acknowledge(...ACKNOWLEDGED);
     this.addCode(dirname(resolve(template)));
 

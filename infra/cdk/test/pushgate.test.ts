@@ -94,12 +94,18 @@ test('a value can be a token that is resolved at deployment', () => {
   const stack = new Stack(new App({ outdir: mkdtempSync(join(scratch, 'out-')) }), 'Pushgate');
   const { bucketWebsiteUrl } = new Bucket(stack, 'Site', { websiteIndexDocument: 'index.html' });
   new Pushgate(stack, 'Pushgate', { template: built, consoleOrigin: bucketWebsiteUrl });
-  const { Resources, Globals } = synthesize(stack) as Template & { Globals: Json };
+  const { Resources, Globals, Conditions } = synthesize(stack) as Template & {
+    Globals: Json;
+    Conditions: { [name: string]: Json };
+  };
   const websiteUrl = { 'Fn::GetAtt': [Object.keys(Resources).find((name) => name.startsWith('Site')), 'WebsiteURL'] };
   assert.deepEqual(at(Globals, 'Function', 'Environment', 'Variables', 'CONSOLE_ORIGIN'), websiteUrl);
   const callback = { 'Fn::Sub': ['${ConsoleOrigin}/v1/console', { ConsoleOrigin: websiteUrl }] };
   const callbacks = Resources['UserPoolClient']?.Properties?.['CallbackURLs'];
-  assert.deepEqual((callbacks as Json[])[1], callback);
+  assert.deepEqual((callbacks as Json[])[1], {
+    'Fn::If': ['HasConsoleOrigin', callback, { Ref: 'AWS::NoValue' }],
+  });
+  assert.deepEqual(Conditions['HasConsoleOrigin'], { 'Fn::Equals': ['token', 'token'] });
 });
 
 function at(part: Json, ...path: string[]): Json | undefined {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::template::values::{ACCOUNT_ID, API_ID, APP_CLIENT_ID, REGION, scalar};
+use crate::template::values::{ACCOUNT_ID, API_ID, APP_CLIENT_ID, PARAMETERS, REGION, scalar};
 
 /// Evaluates intrinsic functions with the values that they have on this machine.
 pub(super) struct Resolver<'a> {
@@ -101,6 +101,9 @@ impl Resolver<'_> {
             return Ok(Some(value.into()));
         }
         if let Some(parameter) = self.template["Parameters"].get(name) {
+            if let Some((_, value)) = PARAMETERS.iter().find(|(own, _)| *own == name) {
+                return Ok(Some((*value).into()));
+            }
             let default =
                 parameter.get("Default").ok_or_else(|| format!("the parameter {name} has no default value"))?;
             return Ok(Some(match (parameter["Type"].as_str(), default) {

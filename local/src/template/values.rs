@@ -6,6 +6,8 @@ use serde_json::Value;
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
 /// The region of every ARN on this machine.
 pub(crate) const REGION: &str = "eu-central-1";
+/// The parameters whose value on this machine is not their default: another console, as a page in development, may be tried.
+pub(super) const PARAMETERS: [(&str, &str); 1] = [("ConsoleOrigin", "http://localhost:3000")];
 /// The ID of the API.
 pub(crate) const API_ID: &str = "local";
 /// The ID of the user pool's app client.

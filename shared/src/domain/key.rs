@@ -136,7 +136,7 @@ pub struct Key {
     pub last_used_at: Option<Timestamp>,
     /// The number of allowed requests.
     pub usage: Usage,
-    /// The secret that the last rotation replaced.
+    /// The secret that a rotation with an overlap replaced.
     pub previous_secret: Option<PreviousSecret>,
     /// A random value that changes with every edit, so that concurrent edits are detected.
     pub revision: String,
@@ -151,7 +151,7 @@ pub struct PreviousSecret {
     pub hint: String,
     /// The end of the overlap.
     pub valid_until: Timestamp,
-    /// The time of the last allowed request with it since the rotation.
+    /// The time of the last allowed request with it since that rotation.
     pub last_used_at: Option<Timestamp>,
 }
 

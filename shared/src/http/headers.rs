@@ -21,14 +21,12 @@ pub(super) fn security() -> [(HeaderName, String); 2] {
 }
 
 /// The headers by which a browser lets a page read a response: any origin on the routes that a page calls with a
-/// publishable key, the console's origin on all others.
-pub(super) fn cors(route: &str, config: &Config) -> [(HeaderName, String); 3] {
+/// publishable key, the origin of a console of the owner's on all others, if there is one.
+pub(super) fn cors(route: &str, config: &Config) -> impl Iterator<Item = (HeaderName, String)> {
     let origin = if route.starts_with("/subscriptions") { "*" } else { &config.console_origin };
-    [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned()),
-        (ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS.to_owned()),
-        (VARY, "Origin".to_owned()),
-    ]
+    let allowed = (!origin.is_empty()).then(|| (ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned()));
+    let others = [(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS.to_owned()), (VARY, "Origin".to_owned())];
+    allowed.into_iter().chain(others)
 }
 
 /// What is left of the rate limits of a request's key (draft-ietf-httpapi-ratelimit-headers-10); empty without limits.

@@ -78,7 +78,7 @@ pub async fn serve(
     if !response.headers().contains_key(CACHE_CONTROL) {
         response = response.no_store();
     }
-    let of_route = headers::cors(request.route(), config).into_iter().chain(headers::rate_limits(&request));
+    let of_route = headers::cors(request.route(), config).chain(headers::rate_limits(&request));
     for (name, value) in headers::security().into_iter().chain(of_route) {
         response = response.with_header(name, &value);
     }
