@@ -107,7 +107,7 @@ class Operator:
 @contextmanager
 def push_service(address: str) -> Iterator[str]:
     """Runs a push service at an address that the stack may send to; yields its URL."""
-    build = ["cargo", "build", "--quiet", "--locked", "-p", "tests", "--bin", "push-service"]
+    build = ["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "push-service"]
     subprocess.run(build, cwd=ROOT, check=True)
     port = address.rpartition(":")[2]
     program = subprocess.Popen([ROOT / "target/debug/push-service", "--port", port], stdout=subprocess.PIPE)

@@ -1,7 +1,7 @@
 /** Pushgate as a construct: includes the template that `sam build` wrote, unchanged, with its code as assets. */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Lazy, Stack, Validations } from 'aws-cdk-lib';
+import { Fn, Lazy, Stack, Token, Validations } from 'aws-cdk-lib';
 import { type IRestApi, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { type IUserPool, type IUserPoolClient, UserPool, UserPoolClient } from 'aws-cdk-lib/aws-cognito';
 import { type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
