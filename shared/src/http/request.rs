@@ -22,17 +22,22 @@ pub fn from_event(mut event: Value) -> Request {
     let mut context = ApiGatewayProxyRequestContext::default();
     context.request_id = string(&event["requestContext"]["requestId"]);
     context.resource_path = string(&event["resource"]);
-    context.authorizer.fields = object(event["requestContext"]["authorizer"].take()).into_iter().collect();
+    context.authorizer.fields = object(take(event.get_mut("requestContext"), "authorizer")).into_iter().collect();
 
     let mut request = Request::new(Body::from(string(&event["body"]).unwrap_or_default()));
     *request.method_mut() = event["httpMethod"].as_str().and_then(|name| name.parse().ok()).unwrap_or(Method::GET);
     *request.uri_mut() = event["path"].as_str().and_then(|path| path.parse().ok()).unwrap_or_default();
-    *request.headers_mut() = headers(object(event["multiValueHeaders"].take()));
+    *request.headers_mut() = headers(object(take(Some(&mut event), "multiValueHeaders")));
     request
-        .with_path_parameters(strings(object(event["pathParameters"].take())))
-        .with_query_string_parameters(strings(object(event["queryStringParameters"].take())))
-        .with_stage_variables(strings(object(event["stageVariables"].take())))
+        .with_path_parameters(strings(object(take(Some(&mut event), "pathParameters"))))
+        .with_query_string_parameters(strings(object(take(Some(&mut event), "queryStringParameters"))))
+        .with_stage_variables(strings(object(take(Some(&mut event), "stageVariables"))))
         .with_request_context(RequestContext::ApiGatewayV1(context))
+}
+
+/// Takes a field out of a value, which may be no object: an index would panic then.
+fn take(value: Option<&mut Value>, name: &str) -> Value {
+    value.and_then(|value| value.get_mut(name)).map(Value::take).unwrap_or_default()
 }
 
 fn string(value: &Value) -> Option<String> {
@@ -185,5 +190,26 @@ fn context(request: &Request) -> Option<&ApiGatewayProxyRequestContext> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV1(context)) => Some(context),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_another_shape_is_a_request_without_its_parts() {
+        for event in [
+            json!(null),
+            json!("text"),
+            json!([1]),
+            json!({ "requestContext": "text" }),
+            json!({ "requestContext": [] }),
+        ] {
+            let request = from_event(event.clone());
+            assert!(request.authorizer().is_empty() && request.route().is_empty(), "{event}");
+        }
     }
 }
