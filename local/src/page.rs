@@ -1,4 +1,17 @@
-//! The frame of the pages under `/_local/`, and its style.
+//! The frame of the pages under `/_local/`, its style, and the headers of pages.
+
+use axum::http::{HeaderName, HeaderValue, Response};
+
+/// The response with these headers besides.
+pub(crate) async fn with_headers<B, const N: usize>(
+    mut response: Response<B>,
+    headers: [(HeaderName, &'static str); N],
+) -> Response<B> {
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
 
 /// The style, in light and dark.
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:26rem;\

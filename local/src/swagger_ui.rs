@@ -3,12 +3,17 @@
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, header},
     middleware::map_response,
-    response::{Html, Response},
+    response::Html,
     routing::get,
 };
 use swagger_ui_dist::{ApiDefinition, OpenApiSource};
+
+use crate::page::with_headers;
+
+const HEADERS: [(HeaderName, &str); 2] =
+    [(header::CONTENT_SECURITY_POLICY, POLICY), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
 
 const DOCUMENT: &str = include_str!("../../docs/openapi.yaml");
 
@@ -48,14 +53,5 @@ pub(crate) fn router() -> Router {
         .route("/_local/api", get(async || Html(PAGE)))
         .route("/_local/api/start.js", get(async || ([(header::CONTENT_TYPE, "text/javascript")], START)))
         .merge(assets)
-        .layer(map_response(with_policy))
-}
-
-async fn with_policy(mut response: Response) -> Response {
-    const HEADERS: [(HeaderName, &str); 2] =
-        [(header::CONTENT_SECURITY_POLICY, POLICY), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+        .layer(map_response(|response| with_headers(response, HEADERS)))
 }

@@ -7,7 +7,7 @@ use axum::{
     Json, Router,
     body::{Body, HttpBody as _},
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::map_response,
     response::{Html, IntoResponse as _, Response},
     routing::{get, post},
@@ -16,7 +16,7 @@ use push_service::{Browsers, Received};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::page::{escape, page};
+use crate::page::{escape, page, with_headers};
 use crate::server::Bodies;
 
 /// The page's path, below which its other routes are.
@@ -27,6 +27,9 @@ const KEPT: usize = 100;
 
 /// The largest body of a push (RFC 8291, section 4).
 const MAX_PUSH_BYTES: usize = 4_096;
+
+const HEADERS: [(HeaderName, &str); 2] =
+    [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")];
 
 /// The script is a file of this origin, so that the policy need not allow inline scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
@@ -59,7 +62,7 @@ pub(crate) fn router(gateway: &str, bodies: Bodies) -> Router {
         .route("/_local/browser/subscription", post(subscribe))
         .route("/_local/browser/page.js", get(async || ([(header::CONTENT_TYPE, "text/javascript")], SCRIPT)))
         .with_state(browsers)
-        .layer(map_response(with_policy))
+        .layer(map_response(|response| with_headers(response, HEADERS)))
         .merge(endpoints)
 }
 
@@ -74,15 +77,6 @@ async fn receive(
         Ok(body) => browsers.accept(&browser, headers, &body).await.into_response(),
         Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     }
-}
-
-async fn with_policy(mut response: Response) -> Response {
-    const HEADERS: [(HeaderName, &str); 2] =
-        [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")];
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 /// Subscribes a new browser, and returns the body of its `PUT /subscriptions`, with the channels of `?channel=`. A request

@@ -83,7 +83,8 @@ async fn users_without_an_account_can_do_nothing_and_members_can_only_read() {
 async fn every_route_for_users_rejects_a_token_of_another_app_client() {
     let app = App::start().await;
     let token = app.id_token_of_another_client().await;
-    let before = match app.if_local() {
+    let local = app.if_local();
+    let before = match local {
         Some(local) => Some(local.dump().await),
         None => None,
     };
@@ -91,7 +92,7 @@ async fn every_route_for_users_rejects_a_token_of_another_app_client() {
         let response = app.send(example_request(&app, &operation).bearer_auth(&token)).await;
         expect(&response, 401, "unauthenticated", &operation);
     }
-    if let (Some(local), Some(before)) = (app.if_local(), before) {
+    if let (Some(local), Some(before)) = (local, before) {
         assert_eq!(local.dump().await, before, "nothing was written");
     }
     app.stop().await;

@@ -31,7 +31,8 @@ fn html(page: &ProblemPage) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title} ({code})</title>\n\
          <style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;\
-         padding:0 1rem;overflow-wrap:anywhere}}</style>\n<main>\n<h1>{title}</h1>\n<p><code>{status} {code}</code></p>\n<h2>What it means</h2>\n<p>{meaning}</p>\n\
+         padding:0 1rem;overflow-wrap:anywhere}}</style>\n<main>\n<h1>{title}</h1>\n\
+         <p><code>{status} {code}</code></p>\n<h2>What it means</h2>\n<p>{meaning}</p>\n\
          <h2>What you can do</h2>\n<p>{remedy}</p>\n</main>\n</html>\n"
     )
 }

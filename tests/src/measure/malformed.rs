@@ -262,7 +262,8 @@ fn path(random: &mut StdRng) -> String {
     let text: String = (0..length).map(|_| *characters.choose(random).expect("one")).collect();
     match random.random_range(0..3) {
         // Not "/?", which leads to the console.
-        0 => format!("/x{text}"),
+        0 if text.starts_with('?') => format!("/x{text}"),
+        0 => format!("/{text}"),
         1 => format!("/v1/{text}"),
         _ => format!("/v1/push/{text}"),
     }
