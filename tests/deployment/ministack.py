@@ -124,9 +124,9 @@ class MiniStack:
                 time.sleep(0.1)
 
     def report(self) -> str:
-        """When the machine or the emulator stood still, and the emulator's log, which has its stacks at these times."""
+        """The emulator's log, which has its stacks at the times when it did not answer, and then these times."""
         notes = self._watcher.notes if self._watcher else []
-        return "\n".join([*(notes or ["no pause of the machine or the emulator"]), self.log.read_text(errors="replace")])
+        return "\n".join([self.log.read_text(errors="replace"), *(notes or ["no pause of the machine or the emulator"])])
 
     def __exit__(self, *_) -> None:
         if self.process:
