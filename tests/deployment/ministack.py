@@ -123,10 +123,10 @@ class MiniStack:
                     raise SystemExit(f"MiniStack does not start:\n{self.log.read_text()}") from None
                 time.sleep(0.1)
 
-    def report(self) -> str:
-        """The emulator's log, which has its stacks at the times when it did not answer, and then these times."""
+    def pauses(self) -> str:
+        """When the machine or the emulator stood still."""
         notes = self._watcher.notes if self._watcher else []
-        return "\n".join([self.log.read_text(errors="replace"), *(notes or ["no pause of the machine or the emulator"])])
+        return "\n".join(notes or ["No pause of the machine or the emulator"])
 
     def __exit__(self, *_) -> None:
         if self.process:

@@ -110,7 +110,9 @@ def main() -> bool:
             if passed and not arguments.aws_only and not arguments.runbook:
                 passed = run_console_checks(emulator, it, users)
         if not passed:
-            print(emulator.report())
+            # With its stacks at the times when it did not answer.
+            print(emulator.log.read_text(errors="replace"))
+        print(emulator.pauses(), flush=True)
         # Last, since its last command deletes the stack.
         if passed and not arguments.aws_only and not arguments.console:
             run_runbook(emulator, it, push_hosts)

@@ -10,7 +10,7 @@ use shared::domain::id::{KeyId, PushId};
 use shared::domain::notification::{Ttl, Urgency};
 use shared::domain::push::{DeliveryCounts, Push, PushStatus};
 use shared::domain::time::Timestamp;
-use shared::store::Store;
+use shared::store::{PendingRetry, Store};
 
 use crate::app::App;
 
@@ -72,9 +72,11 @@ impl DirectDelivery {
         }
     }
 
-    /// The task of the first retry.
-    pub fn retry_task(&self, push: &Push) -> DeliveryTask {
-        DeliveryTask { attempt: 1, ..DeliveryTask::first(&self.account, &push.id) }
+    /// The recipients of a push's first page that are to be retried.
+    pub async fn pending_retries(&self, push: &Push) -> Vec<PendingRetry> {
+        let first = DeliveryTask::first(&self.account, &push.id);
+        let open = self.store.open_retries(&first).await.expect("a read");
+        open.into_iter().flat_map(|(_, pending)| pending).collect()
     }
 
     /// The push as it is now; `None` if it was deleted.

@@ -301,8 +301,18 @@ async fn a_dry_run_counts_up_to_a_thousand_recipients() {
     };
     let add = async |numbers: std::ops::Range<usize>| {
         let write = |number: usize| {
-            let put = PutRequest::builder().item("pk", AttributeValue::S("acme".to_owned()));
-            let put = put.item("sk", AttributeValue::S(format!("{number:032x}"))).build().expect("an item");
+            // Spread over all partitions.
+            let id = format!("{:032x}", (number as u128).reverse_bits());
+            let item = [
+                ("pk", &*format!("acme#{}", &id[..1])),
+                ("sk", &id),
+                ("endpoint", "https://push.example.com/"),
+                ("p256dh", "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
+                ("auth", "BTBZMqHH6r4Tts7J_aSIgg"),
+                ("vapid", "a-key"),
+            ];
+            let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+            let put = PutRequest::builder().set_item(Some(item.into())).build().expect("an item");
             WriteRequest::builder().put_request(put).build()
         };
         for chunk in numbers.collect::<Vec<_>>().chunks(25) {

@@ -124,8 +124,8 @@ async fn a_delivered_send_is_traced_to_the_push_service() {
     {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
-    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","page":0,"push":"<ulid>","request_id":"<uuid>","status":201,"times":1}
-    {"Delivered":1,"Failed":0,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","page":0,"push":"<ulid>","request_id":"<uuid>"}
+    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","push":"<ulid>","request_id":"<uuid>","status":201,"task":"/","times":1}
+    {"Delivered":1,"Failed":0,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","push":"<ulid>","request_id":"<uuid>","task":"/"}
     "#);
     app.stop().await;
 }
@@ -140,8 +140,8 @@ async fn a_send_that_the_push_service_rejects_is_traced_to_it() {
     {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
-    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"failed","page":0,"push":"<ulid>","request_id":"<uuid>","status":400,"times":1}
-    {"Delivered":0,"Failed":1,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","page":0,"push":"<ulid>","request_id":"<uuid>"}
+    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"failed","push":"<ulid>","request_id":"<uuid>","status":400,"task":"/","times":1}
+    {"Delivered":0,"Failed":1,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","push":"<ulid>","request_id":"<uuid>","task":"/"}
     "#);
     app.stop().await;
 }
@@ -156,10 +156,10 @@ async fn a_retried_send_is_traced_through_each_attempt() {
     {"Authorized":1,"account":"acme","key_id":"<ulid>","level":"INFO","message":"evaluated","millis":"<ms>","outcome":"authorized","request_id":"<uuid>"}
     {"account":"acme","key_id":"<ulid>","level":"INFO","message":"answered","millis":"<ms>","outcome":"ok","push":"<ulid>","request_id":"<uuid>","resource":"/push","status":202}
     {"key_id":"<ulid>","method":"POST","request_id":"<uuid>","resource":"/push","response_ms":"<ms>","response_type":"-","status":"202","user":"-"}
-    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"later","page":0,"push":"<ulid>","request_id":"<uuid>","status":503,"times":1}
-    {"Delivered":0,"Failed":0,"Gone":0,"Retried":1,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"retry","page":0,"push":"<ulid>","request_id":"<uuid>"}
-    {"account":"acme","attempt":1,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","page":0,"push":"<ulid>","request_id":"<uuid>","status":201,"times":1}
-    {"Delivered":1,"Failed":0,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":1,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","page":0,"push":"<ulid>","request_id":"<uuid>"}
+    {"account":"acme","attempt":0,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"later","push":"<ulid>","request_id":"<uuid>","status":503,"task":"/","times":1}
+    {"Delivered":0,"Failed":0,"Gone":0,"Retried":1,"SignatureRejected":0,"account":"acme","attempt":0,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"retry","push":"<ulid>","request_id":"<uuid>","task":"/"}
+    {"account":"acme","attempt":1,"host":"127.0.0.1","key_id":"<ulid>","level":"INFO","message":"push service answered","millis":"<ms>","outcome":"delivered","push":"<ulid>","request_id":"<uuid>","status":201,"task":"/","times":1}
+    {"Delivered":1,"Failed":0,"Gone":0,"Retried":0,"SignatureRejected":0,"account":"acme","attempt":1,"key_id":"<ulid>","level":"INFO","message":"sent","millis":"<ms>","outcome":"done","push":"<ulid>","request_id":"<uuid>","task":"/"}
     "#);
     app.stop().await;
 }

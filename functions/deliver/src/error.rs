@@ -1,11 +1,12 @@
 //! Why a task is not complete.
 
+use shared::domain::time::Timestamp;
 use shared::http::Problem;
 
 /// Why a task is not complete. Its message comes again.
 pub(crate) enum TaskError {
-    /// Another worker holds the lease.
-    HeldByOther,
+    /// Another worker holds the lease until this time.
+    HeldByOther(Timestamp),
     /// A service failed.
     Failed(Problem),
 }

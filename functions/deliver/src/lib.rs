@@ -1,11 +1,14 @@
-//! Delivers tasks from the queue: sends a push to one page of its audience, and queues what remains.
+//! Delivers tasks from the queue: each sends a push to the recipients of a range of ids, or splits it.
 
 mod delivery;
 mod error;
-mod retry;
+mod range_task;
+mod retry_task;
+mod tally;
 mod task;
 mod task_log;
 mod transport;
+mod work;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -36,7 +39,7 @@ async fn process(delivery: &Delivery, record: &Value) -> bool {
         return false;
     };
     let mut log = TaskLog::new(&task);
-    let result = task::run(delivery, &task, &mut log).await;
+    let result = task::run(delivery, &task, record["receiptHandle"].as_str(), &mut log).await;
     log.write(&result);
 
     result.is_ok()

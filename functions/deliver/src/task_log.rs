@@ -1,14 +1,13 @@
 //! The log of a task: one line for the task, and one for each distinct response of a push service, with the number of
-//! recipients that got it. A page of a hundred is never a hundred lines.
+//! recipients that got it. A thousand recipients are never a thousand lines.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use shared::domain::delivery_task::DeliveryTask;
-use shared::domain::push::Push;
+use shared::domain::push::{DeliveryCounts, Push};
 use shared::error::error_chain;
 use shared::log::event::{LogEvent, MetricCounts, millis};
-use shared::store::TaskResult;
 
 use crate::error::TaskError;
 use crate::transport::{Attempt, DeliveryResult};
@@ -16,17 +15,44 @@ use crate::transport::{Attempt, DeliveryResult};
 /// What is known of a task so far.
 pub(crate) struct TaskLog<'a> {
     task: &'a DeliveryTask,
+    /// The path of the task: `/` for the first one of a push.
+    path: String,
     started: Instant,
     push: Option<Push>,
     /// The outcome, unless the task fails.
     pub(crate) outcome: &'static str,
     counts: MetricCounts,
+    responses: BTreeMap<Response, Seen>,
+}
+
+/// A response of a push service.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Response {
+    host: Option<String>,
+    status: Option<u16>,
+    outcome: &'static str,
+}
+
+/// How often a response came, and the longest time it took.
+#[derive(Default)]
+struct Seen {
+    times: u64,
+    millis: u64,
 }
 
 impl<'a> TaskLog<'a> {
     /// The log of a task that starts now.
     pub(crate) fn new(task: &'a DeliveryTask) -> Self {
-        Self { task, started: Instant::now(), push: None, outcome: "", counts: MetricCounts::default() }
+        let (path, started) = (format!("/{}", task.path.as_str()), Instant::now());
+        Self {
+            task,
+            path,
+            started,
+            push: None,
+            outcome: "",
+            counts: MetricCounts::default(),
+            responses: BTreeMap::new(),
+        }
     }
 
     /// Records the push of the task.
@@ -34,36 +60,36 @@ impl<'a> TaskLog<'a> {
         self.push = Some(push.clone());
     }
 
-    /// Records the attempts and their result, of which `retried` recipients are retried.
-    pub(crate) fn sent(&mut self, attempts: &[Attempt], result: &TaskResult, retried: usize) {
-        let mut distinct: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    /// Records the attempts and their results; `retried` recipients are retried.
+    pub(crate) fn sent(&mut self, attempts: &[Attempt], counts: DeliveryCounts, retried: usize) {
         for attempt in attempts {
-            let response = (attempt.host.as_deref(), attempt.status, attempt.outcome);
-            let (times, slowest) = distinct.entry(response).or_default();
-            (*times, *slowest) = (*times + 1, attempt.millis.max(*slowest));
-        }
-        for ((host, status, outcome), (times, millis)) in distinct {
-            let line = LogEvent { host, status, outcome, times: Some(times), millis, ..self.event() };
-            line.write("push service answered");
+            let Attempt { host, status, outcome, millis, .. } = attempt;
+            let response = Response { host: host.clone(), status: *status, outcome };
+            let seen = self.responses.entry(response).or_default();
+            (seen.times, seen.millis) = (seen.times + 1, seen.millis.max(*millis));
         }
         let rejected = attempts.iter().filter(|attempt| attempt.result == DeliveryResult::SignatureRejected).count();
-        self.counts = MetricCounts {
-            delivered: Some(result.counts.delivered),
-            gone: Some(result.counts.gone),
-            failed: Some(result.counts.failed),
-            signature_rejected: Some(rejected as u64),
-            retried: Some(retried as u64),
-            ..MetricCounts::default()
-        };
+        let add = |count: &mut Option<u64>, more: u64| *count = Some(count.unwrap_or(0) + more);
+        add(&mut self.counts.delivered, counts.delivered);
+        add(&mut self.counts.gone, counts.gone);
+        add(&mut self.counts.failed, counts.failed);
+        add(&mut self.counts.signature_rejected, rejected as u64);
+        add(&mut self.counts.retried, retried as u64);
+        self.outcome = if self.counts.retried == Some(0) { "done" } else { "retry" };
     }
 
-    /// Writes the task's line. What was sent is counted even if the task must come again.
+    /// Writes the lines. What was sent is counted even if the task must come again.
     pub(crate) fn write(&self, result: &Result<(), TaskError>) {
         let (outcome, cause) = match result {
             Ok(()) => (self.outcome, None),
-            Err(TaskError::HeldByOther) => ("taken", None),
+            Err(TaskError::HeldByOther(_)) => ("taken", None),
             Err(TaskError::Failed(problem)) => (problem.row().code, problem.cause().map(|cause| error_chain(cause))),
         };
+        for (Response { host, status, outcome }, Seen { times, millis }) in &self.responses {
+            let (host, times) = (host.as_deref(), Some(*times));
+            let line = LogEvent { host, status: *status, outcome, times, millis: *millis, ..self.event() };
+            line.write("push service answered");
+        }
         let millis = millis(self.started.elapsed());
         LogEvent { outcome, cause, counts: self.counts, millis, ..self.event() }.write("sent");
     }
@@ -74,8 +100,8 @@ impl<'a> TaskLog<'a> {
             account: Some(self.task.account.as_str()),
             key_id: self.push.as_ref().map(|push| push.key.as_str()),
             push: Some(self.task.push.as_str()),
-            page: Some(self.task.page),
-            attempt: Some(self.task.attempt),
+            task: Some(&self.path),
+            attempt: Some(self.task.retry.as_ref().map_or(0, |retry| retry.attempt)),
             ..LogEvent::default()
         }
     }

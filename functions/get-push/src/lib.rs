@@ -13,7 +13,8 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let id = request.path_param("id", "push")?;
 
     let push = store.push(&caller.account, &id, Timestamp::now()).await?;
-    let push = push.filter(|push| push.key == caller.key).ok_or(Problem::NotFound("push"))?;
+    let mut push = push.filter(|push| push.key == caller.key).ok_or(Problem::NotFound("push"))?;
+    store.read_progress(&caller.account, &mut push).await?;
 
     Ok(response::ok(&views::push(&push)))
 }

@@ -1,5 +1,6 @@
 //! `GET /pushes` and `GET /pushes/{id}`: the recent pushes of the account, or of one of its keys.
 
+use futures::future::try_join_all;
 use serde::Serialize;
 use shared::domain::id::{KeyId, PushId};
 use shared::domain::time::Timestamp;
@@ -29,10 +30,11 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let asked: PageRequest<PushId> = PageRequest::parse_beside(&["key_id"], request, &member)?;
 
     let (account, after) = (&member.account, asked.after.as_ref());
-    let page = match &key {
+    let mut page = match &key {
         None => store.pushes(account, after, asked.limit, now).await?,
         Some(key) => store.pushes_of_key(account, key, after, asked.limit, now).await?,
     };
+    try_join_all(page.items.iter_mut().map(|push| store.read_progress(account, push))).await?;
 
     Ok(response::ok(&Pushes {
         pushes: page.items.iter().map(views::push).collect(),
@@ -43,7 +45,8 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
 async fn one(store: &Store, request: &Request, member: &Member, now: Timestamp) -> Result<Response, Problem> {
     let id = request.path_param("id", "push")?;
 
-    let push = store.push(&member.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
+    let mut push = store.push(&member.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
+    store.read_progress(&member.account, &mut push).await?;
 
     Ok(response::ok(&views::push(&push)))
 }

@@ -107,6 +107,8 @@ fn required_grants(target: &str, request: &Value) -> BTreeSet<Grant> {
         "AmazonSQS" => {
             let url = text(&request["QueueUrl"]);
             let queue = url.rsplit('/').next().unwrap_or_default();
+            // A batch requires the grant of its single operation.
+            let operation = operation.strip_suffix("Batch").unwrap_or(operation);
             BTreeSet::from([grant_on("sqs", operation, queue.to_owned())])
         }
         "secretsmanager" => BTreeSet::from([grant_on("secretsmanager", operation, text(&request["SecretId"]))]),

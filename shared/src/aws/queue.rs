@@ -1,10 +1,12 @@
 //! The queue of delivery tasks. A message names a task and holds no content.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use super::client;
 use crate::config::{Config, MissingVariable};
 use crate::domain::delivery_task::DeliveryTask;
+use crate::error::error_chain;
 
 /// The maximum `DelaySeconds` of an SQS message.
 pub const MAX_DELAY: u32 = 900;
@@ -32,10 +34,39 @@ impl Queue {
 
     /// Sends a task, visible after `delay` seconds. It is on the queue when this returns; it may be there twice.
     pub async fn send(&self, task: &DeliveryTask, delay: u32) -> Result<(), Error> {
-        let body = serde_json::to_string(task).unwrap_or_else(|_| unreachable!("strings and numbers serialize"));
         let delay = i32::try_from(delay.min(MAX_DELAY)).unwrap_or_default();
-        let sent = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(delay).send().await;
+        let message = self.client.send_message().queue_url(&self.url).message_body(body(task)).delay_seconds(delay);
 
-        sent.map(|_| ()).map_err(|e| Error(e.into()))
+        message.send().await.map(|_| ()).map_err(|e| Error(e.into()))
     }
+
+    /// Sends at most ten tasks, visible at once. All are on the queue when this returns; each may be there twice.
+    pub async fn send_all(&self, tasks: &[DeliveryTask]) -> Result<(), Error> {
+        let entry = |(index, task): (usize, &DeliveryTask)| {
+            SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body(task)).build()
+        };
+        let entries = tasks.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>();
+        let batch = self.client.send_message_batch().queue_url(&self.url);
+        let batch = batch.set_entries(Some(entries.map_err(|e| Error(e.into()))?));
+        let sent = batch.send().await.map_err(|e| Error(e.into()))?;
+
+        match sent.failed.first() {
+            None => Ok(()),
+            Some(failed) => Err(Error(format!("a message of a batch was rejected: {}", failed.code()).into())),
+        }
+    }
+
+    /// Hides a message that was received for these seconds from now. If that fails, it is hidden until the queue's visibility
+    /// timeout.
+    pub async fn hide(&self, receipt: &str, seconds: i64) {
+        let seconds = i32::try_from(seconds.max(0)).unwrap_or(i32::MAX);
+        let change = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
+        if let Err(error) = change.visibility_timeout(seconds).send().await {
+            tracing::warn!(cause = error_chain(&error), "the visibility of a message was not changed");
+        }
+    }
+}
+
+fn body(task: &DeliveryTask) -> String {
+    serde_json::to_string(task).unwrap_or_else(|_| unreachable!("strings and numbers serialize"))
 }

@@ -8,6 +8,7 @@ pub mod channel;
 pub mod delivery_task;
 pub mod history;
 pub mod id;
+pub mod id_range;
 pub mod idempotency;
 pub mod json;
 pub mod key;

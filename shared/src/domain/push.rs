@@ -1,5 +1,8 @@
 //! The record of one accepted send: its notification, its audience and its results.
 
+use std::iter::Sum;
+use std::ops::Add;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::audience::Audience;
@@ -48,6 +51,25 @@ pub struct DeliveryCounts {
     pub gone: u64,
     /// Given up.
     pub failed: u64,
+}
+
+impl Add for DeliveryCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            recipients: self.recipients + other.recipients,
+            delivered: self.delivered + other.delivered,
+            gone: self.gone + other.gone,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
+impl Sum for DeliveryCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Add::add)
+    }
 }
 
 /// A push as it is stored.

@@ -24,14 +24,14 @@ pub struct Subscription {
 }
 
 /// Where a subscription's pushes go: one variant for each transport.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
     /// A browser's push service (RFC 8030).
     WebPush(WebPush),
 }
 
 /// A browser's push subscription.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WebPush {
     /// The push service's URL, as the browser gave it; parsed again before each send, because the allowed hosts may change.
     pub endpoint: String,
@@ -57,6 +57,16 @@ impl SubscriptionId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The digest of this id.
+    pub fn digest(&self) -> u128 {
+        u128::from_str_radix(&self.0, 16).unwrap_or_else(|_| unreachable!("an id is 32 hexadecimal digits"))
+    }
+
+    /// The first digit, by which subscriptions are spread over partitions.
+    pub fn first_digit(&self) -> char {
+        self.0.chars().next().unwrap_or_else(|| unreachable!("an id is 32 hexadecimal digits"))
     }
 }
 

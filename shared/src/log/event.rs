@@ -20,9 +20,9 @@ pub struct LogEvent<'a> {
     pub resource: Option<&'a str>,
     /// The push.
     pub push: Option<&'a str>,
-    /// The page of the push's audience.
-    pub page: Option<u32>,
-    /// The delivery attempt: 0 for the whole page, above for retries.
+    /// The path of the delivery task in the tree of its push: `/` for the first one.
+    pub task: Option<&'a str>,
+    /// The delivery attempt: 0 for the range, above for retries.
     pub attempt: Option<u32>,
     /// The push service's host. The path of an endpoint is the subscriber's secret and is never written.
     pub host: Option<&'a str>,
@@ -86,7 +86,7 @@ impl LogEvent<'_> {
                     user = self.user,
                     resource = self.resource,
                     push = self.push,
-                    page = self.page,
+                    task = self.task,
                     attempt = self.attempt,
                     host = self.host,
                     status = self.status,

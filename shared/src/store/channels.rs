@@ -9,7 +9,6 @@ use super::error::Error;
 use super::expression::Expression;
 use super::item::{Item, Reader, actor, number, primary_key, text, timestamp};
 use super::page::{Order, Page, PageQuery};
-use super::retry::retry_throttled;
 use super::tables::Store;
 use super::transaction::TransactionOutcome;
 use crate::domain::account::Account;
@@ -123,20 +122,6 @@ impl Store {
             }
         }
     }
-
-    /// Adjusts a channel's approximate subscription count. A deleted channel or a lost response leaves it unchanged.
-    pub(super) async fn adjust_subscription_count(&self, account: &Account, slug: &Slug, id: &ChannelId, by: i64) {
-        let call = self.client.update_item().table_name(&self.tables.channels);
-        let update = Expression::when("attribute_exists(slug)")
-            .and("id = :id")
-            .value(":id", text(id.as_str()))
-            .add("subscriptions :by")
-            .value(":by", number(by))
-            .update_item(call, item_key(account, slug));
-        if let Err(error) = retry_throttled(|| update.clone().send()).await.map_err(Error::from) {
-            tracing::debug!(account = account.as_str(), slug = slug.as_str(), cause = %error, "subscriptions not counted");
-        }
-    }
 }
 
 /// The update of a transaction that adjusts a channel's key count, if the slug still has this id.
@@ -158,7 +143,7 @@ pub(super) fn adjust_key_count(
         .transact_update(table, item_key(account, slug))
 }
 
-fn item_key(account: &Account, slug: &Slug) -> Item {
+pub(super) fn item_key(account: &Account, slug: &Slug) -> Item {
     primary_key(("account", account.as_str()), ("slug", slug.as_str()))
 }
 
@@ -174,7 +159,7 @@ fn to_item(account: &Account, channel: &Channel) -> Item {
     ])
 }
 
-fn from_item(item: &Item) -> Result<Channel, Error> {
+pub(super) fn from_item(item: &Item) -> Result<Channel, Error> {
     let reader = Reader::new(TABLE, item);
     // Approximate, so it may be below zero.
     let subscriptions: i64 = reader.number("subscriptions")?;

@@ -1,6 +1,7 @@
-//! The number of keys and of channels that an account has, which is limited so that no script fills a table or a list.
+//! The numbers of keys, channels and subscriptions of an account. An item per account and kind counts them.
 //!
-//! An item per account and kind counts them, in the transaction that adds or deletes one.
+//! Those of keys and channels are limited, so that no script fills a table or a list: they are exact, since each is counted in
+//! the transaction that adds or deletes it. The number of subscriptions is approximate.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -19,11 +20,12 @@ pub(super) struct MaxCounts {
     pub(super) channels: u64,
 }
 
-/// What an account has a limited number of.
+/// What is counted for an account.
 #[derive(Clone, Copy)]
 pub(super) enum Counted {
     Keys,
     Channels,
+    Subscriptions,
 }
 
 impl MaxCounts {
@@ -38,6 +40,7 @@ impl MaxCounts {
         let max = match counted {
             Counted::Keys => self.keys,
             Counted::Channels => self.channels,
+            Counted::Subscriptions => u64::MAX,
         };
         Expression::when("attribute_not_exists(#n) OR #n < :max")
             .value(":max", number(max))
@@ -59,10 +62,11 @@ pub(super) fn subtract(table: &str, account: &Account, counted: Counted) -> Resu
 }
 
 /// The counts of an account are not in the partition of its channels, which is listed.
-fn item_key(account: &Account, counted: Counted) -> Item {
+pub(super) fn item_key(account: &Account, counted: Counted) -> Item {
     let name = match counted {
         Counted::Keys => "keys",
         Counted::Channels => "channels",
+        Counted::Subscriptions => "subscriptions",
     };
     primary_key(("account", &format!("{account}#count")), ("slug", name))
 }

@@ -6,11 +6,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::conditional::conditional;
 use super::error::Error;
+use super::expression::Expression;
 use super::item::{Item, Reader, number, primary_key, text, timestamp};
 use super::key_item::{channels_attribute, read_channels};
 use super::page::{Order, Page, PageQuery};
 use super::retry::retry_throttled;
 use super::tables::Store;
+use super::task_item::{counts_attributes, read_counts};
 use crate::domain::account::Account;
 use crate::domain::audience::Audience;
 use crate::domain::id::{KeyId, PushId};
@@ -61,6 +63,39 @@ impl Store {
             .condition_expression(NOT_STARTED)
             .expression_attribute_values(":queued", text(PushStatus::Queued.name()));
         Ok(delivery_state(conditional(retry_throttled(|| delete.clone().send()).await)?))
+    }
+
+    /// Sets a push's status to `sending`. `false` if there is nothing to send: it was deleted, or is done.
+    pub async fn start_push(&self, account: &Account, id: &PushId) -> Result<bool, Error> {
+        let start = Expression::when("attribute_exists(pk)")
+            .and("attribute_not_exists(finished_at)")
+            .set("progress = :sending")
+            .value(":sending", text(PushStatus::Sending.name()));
+        self.update_push(account, id, start).await
+    }
+
+    /// Sets a push's status to `done`, with the counts of its first task, which has ended.
+    pub async fn finish_push(
+        &self,
+        account: &Account,
+        id: &PushId,
+        counts: DeliveryCounts,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let finish = Expression::when("attribute_exists(pk)")
+            .and("attribute_not_exists(finished_at)")
+            .set("progress = :done")
+            .value(":done", text(PushStatus::Done.name()))
+            .set("finished_at = :now")
+            .value(":now", timestamp(now));
+        let finish = set_counts(finish, counts);
+        self.update_push(account, id, finish).await.map(|_| ())
+    }
+
+    async fn update_push(&self, account: &Account, id: &PushId, write: Expression) -> Result<bool, Error> {
+        let call = self.client.update_item().table_name(&self.tables.pushes);
+        let update = write.update_item(call, item_key(account, id));
+        Ok(conditional(retry_throttled(|| update.clone().send()).await)?.is_ok())
     }
 
     /// The push of this id.
@@ -145,6 +180,14 @@ fn entry(item: &Item) -> Result<Entry, Error> {
     Ok(Entry { id: reader.parsed("sk")?, expires: reader.number("expires")? })
 }
 
+/// Sets the counts of a push.
+fn set_counts(write: Expression, counts: DeliveryCounts) -> Expression {
+    counts_attributes(counts).into_iter().fold(write, |write, (name, value)| {
+        let placeholder = format!(":{name}");
+        write.set(format!("{name} = {placeholder}")).value(placeholder, value)
+    })
+}
+
 fn delivery_state<O>(written: Result<O, Option<Item>>) -> DeliveryState {
     if written.is_ok() { DeliveryState::NotStarted } else { DeliveryState::Started }
 }
@@ -170,7 +213,6 @@ fn to_item(account: &Account, push: &Push) -> Result<Item, Error> {
         ("request_id".to_owned(), text(&push.request_id)),
         ("created_at".to_owned(), timestamp(push.created_at)),
         ("progress".to_owned(), text(push.status.name())),
-        ("retries_open".to_owned(), number(0)),
         ("expires".to_owned(), number(expires(push))),
         ("all".to_owned(), AttributeValue::Bool(push.audience == Audience::All)),
     ]);
@@ -191,7 +233,6 @@ fn from_item(item: &Item) -> Result<Push, Error> {
     let malformed = || Error::Malformed(TABLE);
     let audience =
         if reader.boolean("all")? { Audience::All } else { Audience::Channels(read_channels(reader, "channels")?) };
-    let count = |name| reader.optional_number(name).map(Option::unwrap_or_default);
     let status = reader.text("progress")?;
     let status = PushStatus::ALL.into_iter().find(|one| one.name() == status);
 
@@ -208,11 +249,6 @@ fn from_item(item: &Item) -> Result<Push, Error> {
         created_at: reader.timestamp("created_at")?,
         finished_at: reader.optional_timestamp("finished_at")?,
         status: status.ok_or_else(malformed)?,
-        counts: DeliveryCounts {
-            recipients: count("recipients")?,
-            delivered: count("delivered")?,
-            gone: count("gone")?,
-            failed: count("failed")?,
-        },
+        counts: read_counts(item)?,
     })
 }

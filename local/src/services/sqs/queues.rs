@@ -75,9 +75,11 @@ impl Queues {
         let clock = Clock { started: Instant::now(), started_at: millis(now) };
         let (journal, mut messages) = journal.map_or((None, Vec::new()), |(journal, left)| (Some(journal), left));
         for message in &mut messages {
-            // A message in flight is visible again, since its consumer ended with the process.
+            // A message in flight is visible again, since its consumer ended with the process. That receive does not count, so
+            // that restarts make no dead letter.
             if message.receipt_handle.take().is_some() {
                 message.visible_at = message.visible_at.min(clock.now());
+                message.receive_count = message.receive_count.saturating_sub(1);
             }
         }
         let settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();

@@ -1,16 +1,25 @@
-//! Retries: which recipients of a task have a result, and when the others are retried.
+//! The results of a task: which recipients have one, and when the others are retried.
 
 use shared::aws::queue::MAX_DELAY;
 use shared::domain::push::{DeliveryCounts, Push};
 use shared::domain::random;
 use shared::domain::subscription::SubscriptionId;
 use shared::domain::time::Timestamp;
-use shared::store::{PendingRetry, TaskResult};
+use shared::store::PendingRetry;
 
 use crate::transport::DeliveryResult;
 
 /// The age of a push at which retries end, in seconds.
 const MAX_RETRY_AGE: i64 = 86_400;
+
+/// The result of an attempt.
+#[derive(Debug)]
+pub(crate) struct TaskResult {
+    /// The counts to add.
+    pub(crate) counts: DeliveryCounts,
+    /// The recipients to retry.
+    pub(crate) pending: Vec<PendingRetry>,
+}
 
 /// The results of a task, added up.
 #[derive(Default)]
@@ -38,8 +47,7 @@ impl Tally {
         }
     }
 
-    /// Retries every recipient whose retry fits the time to live; the first retry always does. The next attempt starts at
-    /// the earliest of them, so that no recipient waits for another one's `Retry-After`.
+    /// Retries every recipient whose retry fits the time to live; the first retry always does.
     pub(crate) fn result(self, push: &Push, attempt: u32, now: Timestamp) -> TaskResult {
         let Self { mut counts, retry, not_due: mut pending } = self;
         let soonest = now.plus_seconds(i64::from(backoff(attempt)));
@@ -54,11 +62,14 @@ impl Tally {
                 counts.failed += 1;
             }
         }
-        let next = pending.iter().map(|pending| pending.not_before).min().unwrap_or(now);
-        let delay = u32::try_from(now.seconds_until(next)).unwrap_or_default().min(MAX_DELAY);
-
-        TaskResult { counts, last_page: false, retry: pending, delay }
+        TaskResult { counts, pending }
     }
+}
+
+/// Seconds until the next attempt: the earliest of these retries, so that no recipient waits for another one's `Retry-After`.
+pub(crate) fn delay(pending: &[PendingRetry], now: Timestamp) -> u32 {
+    let next = pending.iter().map(|pending| pending.not_before).min().unwrap_or(now);
+    u32::try_from(now.seconds_until(next)).unwrap_or_default().min(MAX_DELAY)
 }
 
 /// Seconds before the next attempt: exponential backoff with up to 50 % jitter.
@@ -102,16 +113,20 @@ mod tests {
         tally.result(&push(ttl), attempt, Timestamp::from_millis(now * 1000))
     }
 
+    fn delay_after(result: &TaskResult, now: i64) -> u32 {
+        delay(&result.pending, Timestamp::from_millis(now * 1000))
+    }
+
     #[test]
     fn even_a_push_with_a_ttl_of_zero_is_retried_once() {
-        assert_eq!(after_one_retry(0, 0, 5, None).retry.len(), 1);
+        assert_eq!(after_one_retry(0, 0, 5, None).pending.len(), 1);
         assert_eq!(after_one_retry(0, 1, 5, None).counts.failed, 1);
     }
 
     #[test]
     fn no_retry_starts_after_the_ttl_or_a_day() {
-        assert_eq!(after_one_retry(600, 3, 100, None).retry.len(), 1);
-        assert_eq!(after_one_retry(600, 3, 599, None).retry.len(), 0);
+        assert_eq!(after_one_retry(600, 3, 100, None).pending.len(), 1);
+        assert_eq!(after_one_retry(600, 3, 599, None).pending.len(), 0);
         assert_eq!(after_one_retry(2_000_000, 9, 86_399, None).counts.failed, 1);
     }
 
@@ -124,8 +139,8 @@ mod tests {
 
         let result = tally.result(&push(600), 1, Timestamp::from_millis(300_000));
 
-        assert_eq!((result.retry.len(), result.counts.failed), (2, 1));
-        assert!((2..=3).contains(&result.delay), "{result:?}");
+        assert_eq!((result.pending.len(), result.counts.failed), (2, 1));
+        assert!((2..=3).contains(&delay_after(&result, 300)), "{result:?}");
     }
 
     #[test]
@@ -139,17 +154,17 @@ mod tests {
         let result = tally.result(&push(86_400), 2, Timestamp::from_millis(100_000));
 
         let when = |id: &SubscriptionId| {
-            result.retry.iter().find(|it| it.id == *id).expect("it is tried again").not_before.millis()
+            result.pending.iter().find(|it| it.id == *id).expect("it is tried again").not_before.millis()
         };
         assert_eq!((when(&ids[0]), when(&ids[2])), (1_000_000, 200_000));
         assert!((104_000..=106_000).contains(&when(&ids[1])), "{result:?}");
-        assert!((4..=6).contains(&result.delay), "{result:?}");
+        assert!((4..=6).contains(&delay_after(&result, 100)), "{result:?}");
     }
 
     #[test]
     fn the_first_retry_is_within_the_ttl_whatever_the_push_service_says() {
         let result = after_one_retry(300, 0, 10, Some(900));
-        assert_eq!((result.retry[0].not_before, result.delay), (Timestamp::from_millis(300_000), 290));
+        assert_eq!((result.pending[0].not_before, delay_after(&result, 10)), (Timestamp::from_millis(300_000), 290));
     }
 
     #[test]
@@ -164,7 +179,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_respected_up_to_the_queue_s_maximum_delay() {
-        assert_eq!(after_one_retry(86_400, 0, 0, Some(120)).delay, 120);
-        assert_eq!(after_one_retry(86_400, 0, 0, Some(100_000)).delay, MAX_DELAY);
+        assert_eq!(delay_after(&after_one_retry(86_400, 0, 0, Some(120)), 0), 120);
+        assert_eq!(delay_after(&after_one_retry(86_400, 0, 0, Some(100_000)), 0), MAX_DELAY);
     }
 }

@@ -1,0 +1,68 @@
+//! A task of a retry: another attempt to send to recipients of one page.
+
+use shared::domain::delivery_task::RetryTask;
+use shared::domain::time::Timestamp;
+use shared::store::{AttemptOutcome, RetryLease};
+
+use crate::error::TaskError;
+use crate::tally::Tally;
+use crate::task_log::TaskLog;
+use crate::transport::DeliveryResult;
+use crate::work::{RecordFailures, Work, lease_ends};
+
+/// Makes an attempt, or completes what the worker of an earlier delivery of the message left.
+pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_>) -> Result<(), TaskError> {
+    let (store, task, now) = (&work.delivery.store, work.task, Timestamp::now());
+    let left = match store.lease_retry(task, retry, &work.owner, now, lease_ends()).await? {
+        RetryLease::HeldByOther(until) => return Err(TaskError::HeldByOther(until)),
+        RetryLease::Completed(left) => {
+            log.outcome = "done_before";
+            left
+        }
+        RetryLease::Acquired(pending) => {
+            let (due, not_due): (Vec<_>, _) = pending.into_iter().partition(|pending| pending.not_before <= now);
+            let ids: Vec<_> = due.into_iter().map(|pending| pending.id).collect();
+            let mut found = store.subscriptions(&task.account, &ids).await?;
+            // A subscription may have left the channels since the attempt before.
+            found.retain(|stored| work.push.audience.contains(stored.memberships.keys()));
+            let targets: Vec<_> = found.iter().map(|stored| &stored.subscription.target).collect();
+            let attempts = work.delivery.transports.send(work.push, &targets).await?;
+
+            let not_due_count = not_due.len();
+            let mut tally = Tally::new(not_due);
+            for (stored, attempt) in found.iter().zip(&attempts) {
+                tally.add(&stored.subscription.id, attempt.result);
+            }
+            // One that ended between two attempts is gone.
+            tally.counts.gone += (ids.len() - found.len()) as u64;
+            let result = tally.result(work.push, retry.attempt, Timestamp::now());
+            log.sent(&attempts, result.counts, result.pending.len() - not_due_count);
+
+            let mut failures = RecordFailures::default();
+            let outcome = loop {
+                match store.record_attempt(task, retry, &work.owner, result.counts, &result.pending).await {
+                    Ok(outcome) => break outcome,
+                    Err(error) => failures.wait(error).await?,
+                }
+            };
+            if outcome == AttemptOutcome::LeaseLost {
+                return Err(TaskError::HeldByOther(Timestamp::now()));
+            }
+            for (stored, attempt) in found.iter().zip(&attempts) {
+                if attempt.result == DeliveryResult::Gone {
+                    work.delete_gone(&stored.subscription.id, &stored.subscription.target, now).await;
+                }
+            }
+            result.pending
+        }
+    };
+
+    // Also if the attempt was completed before: that worker may have died right here.
+    if !left.is_empty() {
+        return work.queue_retry(&retry.page, retry.attempt + 1, &left).await;
+    }
+    match store.ended_counts(task).await? {
+        Some(counts) => work.report(counts).await,
+        None => Ok(()),
+    }
+}
