@@ -299,7 +299,7 @@ def planted(files, graph):
     yield "an attribute outside the store", edit("shared/src/http/views.rs", 'const KEY: &str = "pk";'), "belong to the store"
     yield "an expression in a function", edit("functions/get-push/src/lib.rs", "fn f() { q.filter_expression(1); }"), "belong to the store"
     yield "a cycle of two files", edit("shared/src/domain/channel.rs", "use crate::domain::scope::Scope;"), "import each other"
-    yield "a child imports its parent", edit("functions/deliver/src/retry.rs", "fn f() { crate::handle; }"), "import each other"
+    yield "a child imports its parent", edit("functions/deliver/src/tally.rs", "fn f() { crate::handle; }"), "import each other"
     yield "a cycle in the suite's support", edit("tests/src/response.rs", "use crate::app::App;"), "import each other"
     yield "template imports gateway", edit("local/src/template/values.rs", "use crate::gateway::ACCESS_LOG_TARGET;"), "may not import gateway"
     yield "a function needs a function", need("pushgate-send-push", "pushgate-deliver"), "needs another function"

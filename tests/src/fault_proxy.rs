@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::dynamodb_limits::{DynamoDbLimits, Refusal};
+
 /// The fault that is injected into one attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -55,6 +57,12 @@ pub struct SentRequest {
     authorization: String,
     session_token: String,
     date: String,
+}
+
+impl SentRequest {
+    fn operation(&self) -> &str {
+        self.target.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// The response of the embedded service.
@@ -172,6 +180,30 @@ impl FaultProxy {
         Self::serve(upstream, Arc::new(forward)).await
     }
 
+    /// Starts a recording proxy with DynamoDB's limits.
+    pub async fn with_limits(upstream: &str, limits: Arc<DynamoDbLimits>) -> Self {
+        let upstream = Upstream::new(upstream, Rewrites::NONE, true);
+        let to = upstream.clone();
+        let forward = move |sent: SentRequest| -> PendingResponse {
+            let (limits, to) = (Arc::clone(&limits), to.clone());
+            let forwarded = tokio::spawn(async move {
+                match limits.admit(sent.operation(), &sent.request) {
+                    Ok(admitted) => {
+                        let (response, units) = to.apply_and_count(&sent).await;
+                        limits.settle(admitted, units).await;
+                        response
+                    }
+                    Err(refusal) => {
+                        to.record(&sent, 400, 0.0);
+                        if refusal == Refusal::Conflict { conflict(&sent.request) } else { throttled() }
+                    }
+                }
+            });
+            Box::pin(async { Some(forwarded.await.expect("a response")) })
+        };
+        Self::serve(upstream, Arc::new(forward)).await
+    }
+
     /// Starts a proxy that holds each attempt for the receiver to decide.
     pub async fn hold(upstream: &str, rewrites: Rewrites) -> (Self, mpsc::UnboundedReceiver<HeldRequest>) {
         let (arrivals, arrived) = mpsc::unbounded_channel();
@@ -234,6 +266,11 @@ impl Upstream {
     }
 
     async fn apply(&self, sent: &SentRequest) -> ProxyResponse {
+        self.apply_and_count(sent).await.0
+    }
+
+    /// Applies a request; its response, and the units that it consumed.
+    async fn apply_and_count(&self, sent: &SentRequest) -> (ProxyResponse, f64) {
         let mut request = sent.request.clone();
         (self.rewrites.request)(&mut request);
         // The app does not ask for the consumed capacity.
@@ -249,14 +286,15 @@ impl Upstream {
         let body = response.bytes().await.expect("a body");
         let mut response: Value = serde_json::from_slice(&body).expect("JSON");
         (self.rewrites.response)(&sent.request, &mut response);
-        self.record(sent, status, units(&response["ConsumedCapacity"]));
+        let units = units(&response["ConsumedCapacity"]);
+        self.record(sent, status, units);
 
-        ProxyResponse { status, body: Bytes::from(response.to_string()) }
+        (ProxyResponse { status, body: Bytes::from(response.to_string()) }, units)
     }
 
     fn record(&self, sent: &SentRequest, status: u16, units: f64) {
         let Some(calls) = &self.calls else { return };
-        let operation = sent.target.rsplit('.').next().unwrap_or_default().to_owned();
+        let operation = sent.operation().to_owned();
         let call = RecordedCall { operation, request: sent.request.clone(), status, units };
         calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }

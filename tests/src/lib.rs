@@ -6,6 +6,7 @@ mod app;
 pub mod binaries;
 mod deployment;
 pub mod direct_delivery;
+pub mod dynamodb_limits;
 pub mod embedded_dynamodb;
 pub mod embedded_metrics;
 mod emulator_gap;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use tests::measure::{
-    cost, counting_faults, flood, idempotency, limits, malformed, revocation, rotation, soak, startup, usage,
+    cost, counting_faults, flood, idempotency, limits, load, malformed, revocation, rotation, soak, startup, usage,
 };
 
 #[derive(Parser)]
@@ -56,6 +56,17 @@ enum Measurement {
         #[arg(default_value_t = 1_000)]
         recipients: usize,
     },
+    /// One push to many subscriptions, over DynamoDB's limits.
+    Load {
+        #[arg(default_value_t = 100_000)]
+        subscriptions: usize,
+        /// The channels, each of which every subscription is in.
+        #[arg(long, default_value_t = 1)]
+        channels: usize,
+        /// The functions that run at once.
+        #[arg(long, default_value_t = 10)]
+        functions: usize,
+    },
     /// Simulates which rate of requests without a valid secret costs a valid key its service.
     Flood {
         #[arg(default_value_t = 60)]
@@ -84,6 +95,7 @@ async fn main() {
         Measurement::Idempotency { rounds } => idempotency::run(rounds).await,
         Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
         Measurement::Cost { recipients } => cost::run(recipients).await,
+        Measurement::Load { subscriptions, channels, functions } => load::run(subscriptions, channels, functions).await,
         Measurement::Flood { seconds } => flood::run(seconds),
         Measurement::Soak { seconds } => soak::run(seconds).await,
         Measurement::Startup { starts } => startup::run(starts).await,

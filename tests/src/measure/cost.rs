@@ -5,17 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::lambda::{Handler, in_process};
-use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::domain::time::Timestamp;
 
+use super::functions::{Queue, authorize, is_write, send};
 use super::print::print_line;
 use crate::actors::Key;
 use crate::app::App;
 use crate::fault_proxy::{Fault, FaultProxy, RecordedCall};
-
-/// The queue for the messages: only this program receives from it.
-const QUEUE: &str = "PushDeadLetterQueue";
 
 /// Write units and read units.
 type Units = (f64, f64);
@@ -23,9 +20,9 @@ type Units = (f64, f64);
 /// The documented cost: recipients, then the units of the authorizer, of send-push and of deliver, then the messages.
 /// The table in `docs/operations.md` is calculated from these.
 const DOCUMENTED: [(usize, Units, Units, Units, usize); 3] = [
-    (1, (1.0, 0.0), (2.0, 0.0), (8.0, 3.0), 1),
-    (100, (1.0, 0.0), (2.0, 0.0), (17.0, 109.0), 1),
-    (1_000, (1.0, 0.0), (2.0, 0.0), (161.0, 1_090.0), 10),
+    (1, (1.0, 0.0), (2.0, 0.0), (4.0, 18.0), 1),
+    (100, (1.0, 0.0), (2.0, 0.0), (4.0, 18.0), 1),
+    (1_000, (1.0, 0.0), (2.0, 0.0), (13.0, 84.0), 1),
 ];
 
 /// Measures allowed requests, a push to one recipient, and a push to `recipients`.
@@ -94,9 +91,11 @@ async fn push(recipients: usize) {
     let sent = send(&functions, context).await;
     let send_push = report("send-push", &proxy.take_calls());
     let (mut messages, mut calls) = (0, Vec::new());
-    while let Some(event) = next_message(&app).await {
+    let queue = Queue::new(&app);
+    while let Some(message) = queue.receive().await {
+        queue.delete(&message).await;
         messages += 1;
-        let left = functions["Deliver"](event).await.expect("a response");
+        let left = functions["Deliver"](message.event()).await.expect("a response");
         assert_eq!(left["batchItemFailures"], json!([]));
         calls.extend(proxy.take_calls());
     }
@@ -118,53 +117,9 @@ async fn push(recipients: usize) {
 fn functions(app: &App, proxy: &FaultProxy) -> HashMap<String, Handler> {
     in_process(|_| {
         let mut environment = app.local().environment(&proxy.url());
-        environment.insert("QUEUE_URL".to_owned(), queue(app));
+        environment.insert("QUEUE_URL".to_owned(), Queue::new(app).url());
         environment
     })
-}
-
-fn queue(app: &App) -> String {
-    format!("{}/000000000000/{QUEUE}", app.local().queue_url())
-}
-
-async fn authorize(functions: &HashMap<String, Handler>, key: &Key<'_>) -> Value {
-    let event = json!({
-        "type": "REQUEST", "methodArn": "arn:aws:execute-api:eu-central-1:000000000000:api/v1/POST/push",
-        "resource": "/push", "path": "/push", "httpMethod": "POST",
-        "headers": { "Authorization": format!("Bearer {}", key.secret) },
-        "requestContext": { "requestId": "a-request" },
-    });
-    let policy = functions["Authorizer"](event).await.expect("a policy");
-    assert_eq!(policy["policyDocument"]["Statement"][0]["Effect"], "Allow");
-    policy["context"].clone()
-}
-
-/// Sends a push; returns its id.
-async fn send(functions: &HashMap<String, Handler>, context: Value) -> String {
-    let event = json!({
-        "httpMethod": "POST", "resource": "/push",
-        "body": json!({ "title": "Hello", "message": "It works" }).to_string(),
-        "requestContext": { "requestId": "a-request", "authorizer": context },
-    });
-    let response = functions["SendPush"](event).await.expect("a response");
-    let body: Value = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
-    body["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
-}
-
-/// The event for the next message, which is deleted from the queue.
-async fn next_message(app: &App) -> Option<Value> {
-    let call = async |operation: &str, mut request: Value| -> Value {
-        request["QueueUrl"] = queue(app).into();
-        let call = Client::new().post(app.local().queue_url()).header("X-Amz-Target", format!("AmazonSQS.{operation}"));
-        let call = call.header("X-Amz-Security-Token", app.local().session_token());
-        let call = call.header("Content-Type", "application/x-amz-json-1.0").body(request.to_string());
-        let response = call.send().await.expect("a response").bytes().await.expect("a body");
-        serde_json::from_slice(&response).expect("JSON")
-    };
-    let received = call("ReceiveMessage", json!({})).await;
-    let message = received["Messages"].get(0)?;
-    call("DeleteMessage", json!({ "ReceiptHandle": message["ReceiptHandle"] })).await;
-    Some(json!({ "Records": [{ "messageId": message["MessageId"], "body": message["Body"] }] }))
 }
 
 /// Prints the calls of one function with their units. The embedded database does not return the units of a write whose
@@ -186,8 +141,4 @@ fn report(function: &str, calls: &[RecordedCall]) -> Units {
     let (written, read) = (units(true), units(false));
     print_line(&format!("cost: {function}: {written} write units, {read} read units: {}", each.join(", ")));
     (written, read)
-}
-
-fn is_write(operation: &str) -> bool {
-    ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"].contains(&operation)
 }

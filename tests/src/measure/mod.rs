@@ -3,9 +3,11 @@
 pub mod cost;
 pub mod counting_faults;
 pub mod flood;
+mod functions;
 mod gateway_process;
 pub mod idempotency;
 pub mod limits;
+pub mod load;
 pub mod malformed;
 mod print;
 pub mod revocation;
