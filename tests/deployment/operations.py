@@ -138,7 +138,7 @@ def restore_subscriptions(operator: Operator, key: str, browsers: list[dict]) ->
     expect("the other leaves", operator.status("PUT", "/subscriptions", key, browsers[1] | {"channels": []}), 200)
     printed = operator.runbook.run(RESTORE, 3, {"keys-restored KeysTable": "subscriptions-restored SubscriptionsTable"})
     expect("what is restored", "subscriptions-restored: 2 copied, 1 left its channel, " in printed, True)
-    expect("it is there", operator.item("SubscriptionsTable", {"pk": "acme", "sk": ids[0]}) is not None, True)
+    expect("it is there", operator.item("SubscriptionsTable", {"pk": f"acme#{ids[0][0]}", "sk": ids[0]}) is not None, True)
     operator.runbook.run(RESTORE, 4, {"keys-restored": "subscriptions-restored"})
 
 

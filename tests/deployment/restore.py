@@ -19,8 +19,12 @@ PRIMARY_KEYS = {
     "PushesTable": ("pk", "sk"),
     "HistoryTable": ("pk", "sk"),
 }
-# An item with this suffix in `account` counts the keys or the channels of the account: it is computed, never copied.
+# An item with this suffix in `account` counts what the account has: it is computed, never copied.
 COUNT = "#count"
+# What a membership has a copy of.
+TARGET = ("kind", "endpoint", "p256dh", "auth", "vapid")
+# The counts that are exact.
+COUNTED = ("keys", "channels")
 # A restored key is inactive, since it may have been deleted on purpose.
 INACTIVE = {"status": {"S": "inactive"}}
 
@@ -58,13 +62,17 @@ class Restore:
             return "there already"
         return "copied"
 
-    def _still_a_member(self, membership: dict) -> bool:
-        account, _, channel = membership["pk"]["S"].partition("#")
-        key = {"pk": {"S": account}, "sk": membership["sk"]}
+    def _current_membership(self, membership: dict) -> dict | None:
+        """The membership with the target of its subscription; None if the subscription is no longer in the channel."""
+        account, channel, digit = membership["pk"]["S"].split("#")
+        key = {"pk": {"S": f"{account}#{digit}"}, "sk": membership["sk"]}
         record = self._live(key)
         if record is None and self._dry_run:
             record = self._db.get_item(TableName=self._source, Key=key).get("Item")
-        return record is not None and channel in record["channels"]["M"]
+        if record is None or channel not in record["channels"]["M"]:
+            return None
+        # The record may have another target by now.
+        return membership | {name: record[name] for name in TARGET if name in record}
 
     def run(self) -> Counter:
         """Copies the items; returns the number of items by outcome."""
@@ -72,13 +80,14 @@ class Restore:
         for item in self._items(self._source):
             if self._target == "ChannelsTable" and is_count(item):
                 continue
-            if self._target == "SubscriptionsTable" and "#" in item["pk"]["S"]:
+            if self._target == "SubscriptionsTable" and is_membership(item):
                 memberships.append(item)
             else:
                 counts[self._copy(item)] += 1
         # Memberships come after the records: a subscription that has left a channel since must stay out of it.
         for item in memberships:
-            counts[self._copy(item) if self._still_a_member(item) else "left its channel"] += 1
+            current = self._current_membership(item)
+            counts[self._copy(current) if current else "left its channel"] += 1
         return counts
 
     def count_keys(self) -> int:
@@ -93,9 +102,9 @@ class Restore:
         """Corrects the number of keys and of channels of each account, which is limited; returns how many were wrong."""
         counted, seen = Counter(), {}
         for item in self._items(self._tables["ChannelsTable"]):
-            if is_count(item):
+            if is_count(item) and item["slug"]["S"] in COUNTED:
                 seen[item["account"]["S"], item["slug"]["S"]] = int(item["n"]["N"])
-            else:
+            elif not is_count(item):
                 counted[item["account"]["S"] + COUNT, "channels"] += 1
         for item in self._items(self._tables["KeysTable"]):
             counted[item["account"]["S"] + COUNT, "keys"] += 1
@@ -138,6 +147,11 @@ class Restore:
         except self._db.exceptions.ConditionalCheckFailedException:
             raise SystemExit(f"{channel['slug']['S']} of {channel['account']['S']} changed during the run: run it again") from None
         return True
+
+
+def is_membership(item: dict) -> bool:
+    """A subscription is in the partition `account#digit`, a membership in `account#channel#digit`."""
+    return item["pk"]["S"].count("#") == 2
 
 
 def is_count(item: dict) -> bool:

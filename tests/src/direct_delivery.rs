@@ -1,5 +1,7 @@
 //! The deliver function without its queue: the test hands it each task, over a fault proxy if it wants one.
 
+use std::net::SocketAddr;
+
 use deliver::Delivery;
 use serde_json::{Value, json};
 use shared::config::Config;
@@ -26,8 +28,13 @@ pub struct DirectDelivery {
 impl DirectDelivery {
     /// The function of this app, with DynamoDB at this URL.
     pub async fn new(app: &App, dynamodb: &str) -> Self {
+        Self::with_push_service(app, dynamodb, app.push_service.address()).await
+    }
+
+    /// The same, with another push service.
+    pub async fn with_push_service(app: &App, dynamodb: &str, push_service: SocketAddr) -> Self {
         let mut environment = app.local().environment(dynamodb);
-        environment.insert("PUSH_HOSTS".to_owned(), format!("http://{}", app.push_service.address()));
+        environment.insert("PUSH_HOSTS".to_owned(), format!("http://{push_service}"));
         environment.insert("VAPID_SUBJECT".to_owned(), "mailto:tests@example.com".to_owned());
         let config = &Config::new(environment);
         Self {

@@ -5,6 +5,8 @@
 //! second for a partition, so also for an item), "On-demand capacity mode" (4,000 write units and 12,000 read units for a new
 //! table, then twice its peak), "Managing complex workflows with DynamoDB transactions" (conflicts).
 
+#![expect(clippy::cast_precision_loss, reason = "numbers of calls and of subscriptions are exact as floats")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,7 +55,7 @@ struct Usage {
 
 /// Why a call is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum Rejection {
     /// A throughput is used up.
     Throttled,
     /// A transaction holds an item.
@@ -69,7 +71,7 @@ pub struct Admitted {
 
 impl DynamoDbLimits {
     /// Admits a call, which is `settled` when its units are known.
-    pub fn admit(&self, operation: &str, request: &Value) -> Result<Admitted, Refusal> {
+    pub fn admit(&self, operation: &str, request: &Value) -> Result<Admitted, Rejection> {
         let items = items(operation, request);
         let transaction = operation == "TransactWriteItems";
         let write = transaction || ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"].contains(&operation);
@@ -77,17 +79,17 @@ impl DynamoDbLimits {
         meters.sort();
         meters.dedup();
         let mut state = self.lock();
-        let refuse = |state: &mut State, why: &'static str, refusal| {
+        let reject = |state: &mut State, why: &'static str, rejection| {
             *state.refused.entry((why, operation.to_owned())).or_default() += 1;
-            Err(refusal)
+            Err(rejection)
         };
         let keys: Vec<String> = items.into_iter().filter_map(|item| item.key).collect();
         if write && keys.iter().any(|key| state.in_transaction.contains_key(key)) {
-            return refuse(&mut state, "conflict", Refusal::Conflict);
+            return reject(&mut state, "conflict", Rejection::Conflict);
         }
         let now = Instant::now();
         if meters.iter().any(|meter| state.is_used_up(meter, write, now)) {
-            return refuse(&mut state, "throttled", Refusal::Throttled);
+            return reject(&mut state, "throttled", Rejection::Throttled);
         }
         let held = if transaction { keys } else { Vec::new() };
         for key in &held {
@@ -257,7 +259,7 @@ mod tests {
             let admitted = limits.admit("UpdateItem", &update(item)).expect("admitted");
             limits.settle(admitted, 500.0).await;
         }
-        assert_eq!(limits.admit("UpdateItem", &update("c")).err(), Some(Refusal::Throttled));
+        assert_eq!(limits.admit("UpdateItem", &update("c")).err(), Some(Rejection::Throttled));
         // Reads have a throughput of their own.
         assert!(limits.admit("GetItem", &update("c")).is_ok());
         assert_eq!(limits.refused(), BTreeMap::from([(("throttled", "UpdateItem".to_owned()), 1)]));
@@ -269,8 +271,8 @@ mod tests {
         let limits = DynamoDbLimits::default();
         let in_flight = limits.admit("TransactWriteItems", &transaction(&["a", "b"])).expect("admitted");
 
-        assert_eq!(limits.admit("UpdateItem", &update("a")).err(), Some(Refusal::Conflict));
-        assert_eq!(limits.admit("TransactWriteItems", &transaction(&["b", "c"])).err(), Some(Refusal::Conflict));
+        assert_eq!(limits.admit("UpdateItem", &update("a")).err(), Some(Rejection::Conflict));
+        assert_eq!(limits.admit("TransactWriteItems", &transaction(&["b", "c"])).err(), Some(Rejection::Conflict));
         assert!(limits.admit("UpdateItem", &update("c")).is_ok());
         assert!(limits.admit("GetItem", &update("a")).is_ok());
 

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::dynamodb_limits::{DynamoDbLimits, Refusal};
+use crate::dynamodb_limits::{DynamoDbLimits, Rejection};
 
 /// The fault that is injected into one attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -193,9 +193,9 @@ impl FaultProxy {
                         limits.settle(admitted, units).await;
                         response
                     }
-                    Err(refusal) => {
+                    Err(rejection) => {
                         to.record(&sent, 400, 0.0);
-                        if refusal == Refusal::Conflict { conflict(&sent.request) } else { throttled() }
+                        if rejection == Rejection::Conflict { conflict(&sent.request) } else { throttled() }
                     }
                 }
             });

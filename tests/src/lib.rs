@@ -15,6 +15,7 @@ mod invoke_api;
 pub mod leaks;
 mod local_app;
 pub mod logs;
+pub mod many_subscriptions;
 pub mod measure;
 pub mod openapi;
 mod redact;

@@ -286,13 +286,15 @@ async fn a_message_that_is_delivered_twice_sends_once() {
 }
 
 /// Kills a delivery to 130 subscriptions, at the record of its first page: after the record is `applied`, or before. Then lets
-/// another function deliver. Returns how many subscriptions were sent to once, and how many twice.
-async fn kill_at_the_first_record(applied: bool) -> (usize, usize) {
+/// another function deliver. The push service responds first with `busy`. Returns how many subscriptions were sent to once,
+/// and how many twice.
+async fn kill_at_the_first_record(applied: bool, busy: &[u16]) -> (usize, usize) {
     let app = App::start().await;
     let subscriber = app.subscriber().await;
     let browsers: Vec<Browser> = (0..130).map(|_| app.push_service.browser()).collect();
     for browser in &browsers {
         subscriber.subscribe(browser, &[]).await;
+        browser.respond_with(busy);
     }
     let (proxy, mut held) = FaultProxy::hold(app.local().dynamodb_url(), Rewrites::NONE).await;
     let (killed, sound) =
@@ -302,8 +304,7 @@ async fn kill_at_the_first_record(applied: bool) -> (usize, usize) {
     let until_recorded = async {
         loop {
             let attempt = held.recv().await.expect("an attempt");
-            let update = attempt.sent.request["UpdateExpression"].as_str().unwrap_or_default();
-            let records = update.contains("#cursor = :last");
+            let records = attempt.sent.request.to_string().contains("#cursor = :last");
             if !records || applied {
                 let reply = proxy.apply(&attempt.sent).await;
                 attempt.respond(reply);
@@ -327,6 +328,7 @@ async fn kill_at_the_first_record(applied: bool) -> (usize, usize) {
     lease.expression_attribute_values(":past", AttributeValue::N("0".to_owned())).send().await.expect("an update");
 
     assert!(sound.deliver(&push).await);
+    app.delivered().await;
 
     let push = sound.find(&push).await.expect("the push");
     assert_eq!((seen.status, push.status), (PushStatus::Sending, PushStatus::Done));
@@ -339,12 +341,17 @@ async fn kill_at_the_first_record(applied: bool) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_task_of_a_killed_function_goes_on_after_the_last_recorded_page() {
-    assert_eq!(Box::pin(kill_at_the_first_record(true)).await, (130, 0));
+    assert_eq!(Box::pin(kill_at_the_first_record(true, &[])).await, (130, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_retries_of_a_killed_function_s_pages_are_not_lost() {
+    assert_eq!(Box::pin(kill_at_the_first_record(true, &[503])).await, (0, 130));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_page_in_flight_of_a_killed_function_is_sent_twice() {
-    assert_eq!(Box::pin(kill_at_the_first_record(false)).await, (30, 100));
+    assert_eq!(Box::pin(kill_at_the_first_record(false, &[])).await, (30, 100));
 }
 
 #[tokio::test(flavor = "multi_thread")]

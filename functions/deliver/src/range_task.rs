@@ -28,8 +28,9 @@ const MAX_SIZE: u64 = PART + PART / 2;
 /// A range whose first page shows that it is this many times larger than estimated is split after all.
 const MAX_ERROR: u64 = 3;
 
-/// The time after which a task leaves the rest of its range to another function.
-const MAX_DURATION: Duration = Duration::from_secs(40);
+/// The time after which a task leaves the rest of its range to another function. The page that is sent then, and its record,
+/// must fit what remains of the function's minute.
+const MAX_DURATION: Duration = Duration::from_secs(30);
 
 /// Splits or sends a range, or completes what the worker of an earlier delivery of the message left.
 pub(crate) async fn run(work: &Work<'_>, log: &mut TaskLog<'_>) -> Result<(), TaskError> {
@@ -37,23 +38,33 @@ pub(crate) async fn run(work: &Work<'_>, log: &mut TaskLog<'_>) -> Result<(), Ta
     let now = Timestamp::now();
     match store.lease_task(task, &work.owner, now, lease_ends()).await? {
         Lease::HeldByOther(until) => Err(TaskError::HeldByOther(until)),
-        Lease::Acquired(cursor) => Box::pin(deliver(work, cursor, log)).await,
+        Lease::Acquired(cursor) => {
+            if cursor.is_some() {
+                queue_open_retries(work).await?;
+            }
+            Box::pin(deliver(work, cursor, log)).await
+        }
         Lease::Split(parts) => {
             log.outcome = "split";
             queue_parts(work, parts, plan(work).await?).await
         }
         Lease::Sent => {
             log.outcome = "done_before";
-            for (retry, pending) in store.open_retries(task).await? {
-                work.queue_retry(&retry.page, retry.attempt, &pending).await?;
-            }
-            Ok(())
+            queue_open_retries(work).await
         }
         Lease::Ended(counts) => {
             log.outcome = "done_before";
             work.report(counts).await
         }
     }
+}
+
+/// Queues the retries of pages that were recorded: the worker may have died before it queued one.
+async fn queue_open_retries(work: &Work<'_>) -> Result<(), TaskError> {
+    for (retry, pending) in work.delivery.store.open_retries(work.task).await? {
+        work.queue_retry(&retry.page, retry.attempt, &pending).await?;
+    }
+    Ok(())
 }
 
 async fn plan(work: &Work<'_>) -> Result<Plan, TaskError> {
@@ -93,15 +104,14 @@ async fn deliver(work: &Work<'_>, cursor: Option<SubscriptionId>, log: &mut Task
                 return split(work, Plan { size, ..plan }, log).await;
             }
         }
-        let last = page.last().map(|recipient| recipient.id.clone());
-        let outcome = send_page(work, cursor.as_ref(), &page, !more, read_at, log).await?;
+        let (sent, outcome) = send_page(work, cursor.as_ref(), &page, !more, read_at, log).await?;
         match outcome {
             PageOutcome::LeaseLost => return Err(TaskError::HeldByOther(Timestamp::now())),
             PageOutcome::Ended(counts) => return work.report(counts).await,
             PageOutcome::Recorded if !more => return Ok(()),
-            PageOutcome::Recorded => cursor = last.or(cursor),
+            PageOutcome::Recorded => cursor = sent.last.or(cursor),
         }
-        if work.elapsed() > MAX_DURATION {
+        if sent.releases {
             log.outcome = "continued";
             return Ok(work.delivery.queue.send(task, 0).await?);
         }
@@ -130,7 +140,7 @@ async fn send_page(
     last_page: bool,
     read_at: Timestamp,
     log: &mut TaskLog<'_>,
-) -> Result<PageOutcome, TaskError> {
+) -> Result<(SentPage, PageOutcome), TaskError> {
     let targets: Vec<_> = page.iter().map(|recipient| &recipient.target).collect();
     let attempts = work.delivery.transports.send(work.push, &targets).await?;
     let mut tally = Tally::default();
@@ -141,13 +151,12 @@ async fn send_page(
     result.counts.recipients = page.len() as u64;
     log.sent(&attempts, result.counts, result.pending.len());
 
-    let ends_here = !last_page && work.elapsed() > MAX_DURATION;
     let sent = SentPage {
         last: page.last().map(|recipient| recipient.id.clone()),
         counts: result.counts,
         retries: result.pending,
         last_page,
-        lease_ends: if ends_here { Timestamp::from_millis(0) } else { lease_ends() },
+        releases: !last_page && work.elapsed() > MAX_DURATION,
     };
     let store = &work.delivery.store;
     let mut failures = RecordFailures::default();
@@ -167,5 +176,5 @@ async fn send_page(
             }
         }
     }
-    Ok(outcome)
+    Ok((sent, outcome))
 }

@@ -21,12 +21,18 @@ pub(crate) struct TaskResult {
     pub(crate) pending: Vec<PendingRetry>,
 }
 
+/// The attempts after which a recipient is given up whose push service does not answer: three quarters of an hour. One that
+/// answers that it is overloaded is tried for as long as the push lives.
+const MAX_SILENT_ATTEMPTS: u32 = 12;
+
 /// The results of a task, added up.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) counts: DeliveryCounts,
     /// Recipients to retry, each not before this many seconds.
     retry: Vec<(SubscriptionId, u32)>,
+    /// Recipients whose push service did not answer.
+    silent: Vec<SubscriptionId>,
     /// Recipients whose retry is not due yet.
     not_due: Vec<PendingRetry>,
 }
@@ -43,13 +49,19 @@ impl Tally {
             DeliveryResult::Delivered => self.counts.delivered += 1,
             DeliveryResult::Gone => self.counts.gone += 1,
             DeliveryResult::Failed | DeliveryResult::SignatureRejected => self.counts.failed += 1,
+            DeliveryResult::NoAnswer => self.silent.push(id.clone()),
             DeliveryResult::Retry(after) => self.retry.push((id.clone(), after.unwrap_or(0).min(MAX_DELAY))),
         }
     }
 
     /// Retries every recipient whose retry fits the time to live; the first retry always does.
     pub(crate) fn result(self, push: &Push, attempt: u32, now: Timestamp) -> TaskResult {
-        let Self { mut counts, retry, not_due: mut pending } = self;
+        let Self { mut counts, mut retry, silent, not_due: mut pending } = self;
+        if attempt + 1 < MAX_SILENT_ATTEMPTS {
+            retry.extend(silent.into_iter().map(|id| (id, 0)));
+        } else {
+            counts.failed += silent.len() as u64;
+        }
         let soonest = now.plus_seconds(i64::from(backoff(attempt)));
         let retry_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(MAX_RETRY_AGE));
         for (id, after) in retry {
@@ -159,6 +171,19 @@ mod tests {
         assert_eq!((when(&ids[0]), when(&ids[2])), (1_000_000, 200_000));
         assert!((104_000..=106_000).contains(&when(&ids[1])), "{result:?}");
         assert!((4..=6).contains(&delay_after(&result, 100)), "{result:?}");
+    }
+
+    #[test]
+    fn a_recipient_whose_push_service_does_not_answer_is_given_up() {
+        let id = SubscriptionId::try_from("0".repeat(32)).expect("an id");
+        for (attempt, result, waits) in
+            [(10, DeliveryResult::NoAnswer, 1), (11, DeliveryResult::NoAnswer, 0), (11, DeliveryResult::Retry(None), 1)]
+        {
+            let mut tally = Tally::default();
+            tally.add(&id, result);
+            let result = tally.result(&push(86_400), attempt, Timestamp::from_millis(3_600_000));
+            assert_eq!((result.pending.len(), result.counts.failed), (waits, 1 - waits as u64), "{attempt}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let work = Work { delivery, task, push: &push, owner: random::base62(16), started: Instant::now() };
     let hide = async {
         if let Some(receipt) = receipt {
-            delivery.queue.hide(receipt, LEASE).await;
+            delivery.queue.hide(receipt, LEASE + 1).await;
         }
     };
     let run = async {

@@ -110,6 +110,7 @@ mod tests {
             id: id.into(),
             queue: "q".into(),
             body: "b".into(),
+            group: None,
             sent_at: 0,
             visible_at: 0,
             receive_count: 1,

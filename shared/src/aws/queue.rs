@@ -1,4 +1,5 @@
-//! The queue of delivery tasks. A message names a task and holds no content.
+//! The queue of delivery tasks. A message names a task and holds no content. Its group is the account, so that SQS shares the
+//! queue fairly: the tasks of an account that has many do not delay those of another.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
@@ -36,6 +37,7 @@ impl Queue {
     pub async fn send(&self, task: &DeliveryTask, delay: u32) -> Result<(), Error> {
         let delay = i32::try_from(delay.min(MAX_DELAY)).unwrap_or_default();
         let message = self.client.send_message().queue_url(&self.url).message_body(body(task)).delay_seconds(delay);
+        let message = message.message_group_id(task.account.as_str());
 
         message.send().await.map(|_| ()).map_err(|e| Error(e.into()))
     }
@@ -43,7 +45,8 @@ impl Queue {
     /// Sends at most ten tasks, visible at once. All are on the queue when this returns; each may be there twice.
     pub async fn send_all(&self, tasks: &[DeliveryTask]) -> Result<(), Error> {
         let entry = |(index, task): (usize, &DeliveryTask)| {
-            SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body(task)).build()
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body(task));
+            entry.message_group_id(task.account.as_str()).build()
         };
         let entries = tasks.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>();
         let batch = self.client.send_message_batch().queue_url(&self.url);

@@ -54,8 +54,8 @@ pub struct SentPage {
     pub retries: Vec<PendingRetry>,
     /// Whether it is the last page of the range.
     pub last_page: bool,
-    /// When the lease ends now.
-    pub lease_ends: Timestamp,
+    /// Whether the rest of the range is left to another worker.
+    pub releases: bool,
 }
 
 /// The outcome of recording a page.
@@ -89,13 +89,12 @@ impl Store {
             .set("expires = :expires")
             .value(":expires", number(expires(now)));
         let call = self.client.update_item().table_name(&self.tables.pushes);
-        let sent = lease
+        let update = lease
             .update_item(call, task_key(task))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let item = match conditional(sent)? {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        // Transactions of the task's retries may conflict with it.
+        let item = match conditional(retry_throttled(|| update.clone().send()).await)? {
             Ok(output) => output.attributes.unwrap_or_default(),
             Err(existing) => existing.ok_or(Error::Malformed(TABLE))?,
         };
@@ -136,9 +135,10 @@ impl Store {
             .name("#owner", "owner")
             .value(":owner", text(owner))
             .and("attribute_not_exists(sent_at)")
-            .name("#cursor", "cursor")
-            .set("lease_ends = :ends")
-            .value(":ends", timestamp(page.lease_ends));
+            .name("#cursor", "cursor");
+        if page.releases {
+            record = record.set("lease_ends = :ended").value(":ended", number(0));
+        }
         record = match before {
             None => record.and("attribute_not_exists(#cursor)"),
             Some(before) => record.and("#cursor = :before").value(":before", text(before.as_str())),

@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use tests::measure::{
-    cost, counting_faults, flood, idempotency, limits, load, malformed, revocation, rotation, soak, startup, usage,
+    cost, counting_faults, flood, idempotency, kills, limits, load, malformed, revocation, rotation, soak, startup,
+    usage,
 };
 
 #[derive(Parser)]
@@ -60,12 +61,22 @@ enum Measurement {
     Load {
         #[arg(default_value_t = 100_000)]
         subscriptions: usize,
+        /// What the approximate numbers of subscriptions say, if they are wrong.
+        #[arg(long)]
+        counted: Option<usize>,
         /// The channels, each of which every subscription is in.
         #[arg(long, default_value_t = 1)]
         channels: usize,
         /// The functions that run at once.
         #[arg(long, default_value_t = 10)]
         functions: usize,
+    },
+    /// Kills functions during a push to 10,000, and the program while clients send.
+    Kills {
+        #[arg(default_value_t = 100)]
+        functions: usize,
+        #[arg(default_value_t = 50)]
+        programs: usize,
     },
     /// Simulates which rate of requests without a valid secret costs a valid key its service.
     Flood {
@@ -95,7 +106,10 @@ async fn main() {
         Measurement::Idempotency { rounds } => idempotency::run(rounds).await,
         Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
         Measurement::Cost { recipients } => cost::run(recipients).await,
-        Measurement::Load { subscriptions, channels, functions } => load::run(subscriptions, channels, functions).await,
+        Measurement::Load { subscriptions, counted, channels, functions } => {
+            load::run(subscriptions, counted.unwrap_or(subscriptions), channels, functions).await;
+        }
+        Measurement::Kills { functions, programs } => kills::run(functions, programs).await,
         Measurement::Flood { seconds } => flood::run(seconds),
         Measurement::Soak { seconds } => soak::run(seconds).await,
         Measurement::Startup { starts } => startup::run(starts).await,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rand::Rng as _;
@@ -18,6 +18,7 @@ pub(super) struct GatewayProcess {
     data: PathBuf,
     client: Client,
     address: SocketAddr,
+    push_host: SocketAddr,
 }
 
 /// A key that was created.
@@ -45,15 +46,16 @@ impl GatewayProcess {
         let mut suffix = String::new();
         let _ = write!(suffix, "{:016x}", rand::rng().next_u64());
         let data = std::env::temp_dir().join(format!("pushgate-measure-{suffix}"));
-        let mut command = Command::new(binaries::path("pushgate"));
-        command.args(["--port", "0", "--push-host", &push_host.to_string(), "--data"]).arg(&data);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a program");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("/v1")).expect("its URL");
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+        let (child, address) = spawn(0, push_host, &data);
 
-        Self { child, data, client: Client::new(), address: address.parse().expect("an address") }
+        Self { child, data, client: Client::new(), address, push_host }
+    }
+
+    /// Kills it, and starts it again at its address with its data.
+    pub(super) fn kill_and_restart(&mut self) {
+        self.child.kill().expect("an exit");
+        self.child.wait().expect("an exit");
+        self.child = spawn(self.address.port(), self.push_host, &self.data).0;
     }
 
     /// The gateway's address.
@@ -73,10 +75,14 @@ impl GatewayProcess {
     pub(super) async fn call(&self, method: Method, path: &str, credential: &str, body: Option<&str>) -> (u16, Value) {
         let request = self.client.request(method, format!("http://{}/v1{path}", self.address)).bearer_auth(credential);
         let request = body.into_iter().fold(request, |request, body| request.body(body.to_owned()));
-        let response = request.send().await.expect("a response");
-        let status = response.status().as_u16();
-        // A response without a body is null.
-        (status, serde_json::from_slice(&response.bytes().await.expect("a body")).unwrap_or_default())
+        read(request).await.expect("a response")
+    }
+
+    /// Sends a push; its id if it was accepted, and `None` also without a response.
+    pub(super) async fn send_push(&self, secret: &str) -> Option<String> {
+        let request = self.client.post(format!("http://{}/v1/push", self.address)).bearer_auth(secret);
+        let (status, body) = read(request.body(r#"{"title":"Hello"}"#)).await.ok()?;
+        (status == 202).then(|| body["id"].as_str().expect("an id").to_owned())
     }
 
     /// Creates a key with this permission for these channels, or for all of them.
@@ -97,6 +103,26 @@ impl GatewayProcess {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count);
         Held { kilobytes: resident(self.child.id()), files }
     }
+}
+
+/// Starts the program, and waits until it prints its URL.
+fn spawn(port: u16, push_host: SocketAddr, data: &Path) -> (Child, SocketAddr) {
+    let mut command = Command::new(binaries::path("pushgate"));
+    command.args(["--port", &port.to_string(), "--push-host", &push_host.to_string(), "--data"]).arg(data);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a program");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let line = lines.find(|line| line.contains("/v1")).expect("its URL");
+    std::thread::spawn(move || lines.for_each(drop));
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+
+    (child, address.parse().expect("an address"))
+}
+
+/// Sends a request; the status and the body. A response without a body is null.
+async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<(u16, Value)> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    Ok((status, serde_json::from_slice(&response.bytes().await?).unwrap_or_default()))
 }
 
 impl Drop for GatewayProcess {

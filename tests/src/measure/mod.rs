@@ -6,6 +6,7 @@ pub mod flood;
 mod functions;
 mod gateway_process;
 pub mod idempotency;
+pub mod kills;
 pub mod limits;
 pub mod load;
 pub mod malformed;

@@ -9,6 +9,8 @@ pub(crate) enum DeliveryResult {
     Gone,
     /// To be retried, not before these seconds if the push service gave them.
     Retry(Option<u32>),
+    /// The push service did not answer.
+    NoAnswer,
     /// Rejected for good.
     Failed,
     /// The push service accepts none of our signatures.
@@ -34,5 +36,10 @@ impl Attempt {
     /// An attempt that failed before a request was sent.
     pub(crate) fn skipped(outcome: &'static str) -> Self {
         Self { result: DeliveryResult::Failed, outcome, host: None, status: None, millis: 0 }
+    }
+
+    /// An attempt that was left for later, since the push service is left alone for a while.
+    pub(crate) fn skipped_for(result: DeliveryResult) -> Self {
+        Self { result, ..Self::skipped("paused") }
     }
 }

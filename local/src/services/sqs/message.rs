@@ -12,6 +12,9 @@ pub(crate) struct Message {
     /// The name of the queue, which changes when the message moves to the dead-letter queue.
     pub(crate) queue: String,
     pub(crate) body: String,
+    /// The group, by which a queue is shared fairly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
     #[serde(rename = "sent")]
     pub(crate) sent_at: u64,
     #[serde(rename = "visible")]
@@ -28,12 +31,16 @@ pub(crate) struct Message {
 impl Message {
     /// The system attributes, as `ReceiveMessage` and SQS events have them.
     pub(crate) fn system_attributes(&self) -> Value {
-        json!({
+        let mut attributes = json!({
             "ApproximateReceiveCount": self.receive_count.to_string(),
             "SentTimestamp": self.sent_at.to_string(),
             "SenderId": ACCOUNT_ID,
             "ApproximateFirstReceiveTimestamp": self.first_received_at.unwrap_or_default().to_string(),
-        })
+        });
+        if let Some(group) = &self.group {
+            attributes["MessageGroupId"] = json!(group);
+        }
+        attributes
     }
 
     /// The MD5 digest of the body in hexadecimal.

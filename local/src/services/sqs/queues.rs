@@ -2,7 +2,7 @@
 //! the dead-letter queue after its last receive.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, VecDeque},
     io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -92,12 +92,19 @@ impl Queues {
     }
 
     /// Sends a message and returns its ID. The message is in the journal when this returns.
-    pub(crate) fn send(&self, queue: &QueueSettings, body: String, delay: Option<Duration>) -> io::Result<String> {
+    pub(crate) fn send(
+        &self,
+        queue: &QueueSettings,
+        body: String,
+        group: Option<String>,
+        delay: Option<Duration>,
+    ) -> io::Result<String> {
         let now = self.clock.now();
         let message = Message {
             id: Uuid::new_v4().to_string(),
             queue: queue.name.clone(),
             body,
+            group,
             sent_at: now,
             visible_at: now + millis(delay.unwrap_or(queue.delay)),
             receive_count: 0,
@@ -113,21 +120,36 @@ impl Queues {
         Ok(id)
     }
 
-    /// Receives up to `max` visible messages, and hides them for the visibility timeout.
+    /// Receives up to `max` visible messages, and hides them for the visibility timeout. The group with the fewest messages in
+    /// flight comes first, as in a fair queue of SQS; within a group, the oldest message.
     pub(crate) fn receive(&self, queue: &QueueSettings, max: usize, timeout: Option<Duration>) -> Vec<Message> {
         let now = self.clock.now();
         let mut state = self.lock();
         self.sweep(&mut state, now);
         let visible_at = now + millis(timeout.unwrap_or(queue.visibility_timeout));
-        let mut received = Vec::new();
-        for message in &mut state.messages {
-            if received.len() < max && message.queue == queue.name && message.visible_at <= now {
-                message.visible_at = visible_at;
-                message.receive_count += 1;
-                message.first_received_at.get_or_insert(now);
-                message.receipt_handle = Some(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-                received.push(message.clone());
+        let mut in_flight: HashMap<Option<String>, usize> = HashMap::new();
+        let mut visible: HashMap<Option<String>, VecDeque<usize>> = HashMap::new();
+        for (index, message) in state.messages.iter().enumerate().filter(|(_, it)| it.queue == queue.name) {
+            if message.visible_at <= now {
+                visible.entry(message.group.clone()).or_default().push_back(index);
+            } else if message.receipt_handle.is_some() {
+                *in_flight.entry(message.group.clone()).or_default() += 1;
             }
+        }
+        let mut received = Vec::new();
+        while received.len() < max {
+            let next = |(group, waiting): (&Option<String>, &VecDeque<usize>)| {
+                waiting.front().map(|first| (in_flight.get(group).copied().unwrap_or_default(), *first, group.clone()))
+            };
+            let Some((_, index, group)) = visible.iter().filter_map(next).min() else { break };
+            visible.entry(group.clone()).or_default().pop_front();
+            *in_flight.entry(group).or_default() += 1;
+            let message = &mut state.messages[index];
+            message.visible_at = visible_at;
+            message.receive_count += 1;
+            message.first_received_at.get_or_insert(now);
+            message.receipt_handle = Some(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+            received.push(message.clone());
         }
         for message in &received {
             if let Err(error) = state.record(&Entry::state(message)) {

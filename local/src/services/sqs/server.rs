@@ -21,6 +21,8 @@ use crate::template::values::{ACCOUNT_ID, REGION, integer};
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// The maximum visibility timeout in seconds (12 hours).
 const MAX_VISIBILITY_TIMEOUT: u64 = 43_200;
+/// The maximum length of a message group's ID.
+const MAX_GROUP_LENGTH: usize = 128;
 /// The maximum delay in seconds.
 const MAX_DELAY: u64 = 900;
 /// The maximum wait of a long poll in seconds.
@@ -122,7 +124,11 @@ fn send(queues: &Queues, queue: &QueueSettings, request: &Value) -> Result<Value
         }
     }
     let delay = seconds(&request["DelaySeconds"], MAX_DELAY)?;
-    let id = queues.send(queue, body.to_owned(), delay)?;
+    let group = request["MessageGroupId"].as_str().map(str::to_owned);
+    if group.as_ref().is_some_and(|group| !(1..=MAX_GROUP_LENGTH).contains(&group.len())) {
+        return Err(invalid("Value for parameter MessageGroupId is invalid. Reason: it has 1 to 128 characters."));
+    }
+    let id = queues.send(queue, body.to_owned(), group, delay)?;
     Ok(json!({ "MessageId": id, "MD5OfMessageBody": md5_hex(body) }))
 }
 

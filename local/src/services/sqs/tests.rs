@@ -38,7 +38,7 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
 async fn an_undeleted_message_is_redelivered_and_then_a_dead_letter() {
     let queues = queues();
     let work = work(&queues);
-    queues.send(work, "a".into(), None).expect("sent");
+    queues.send(work, "a".into(), None, None).expect("sent");
     for receive_count in 1..=2 {
         let received = queues.receive(work, 10, None);
         assert_eq!(received[0].receive_count, receive_count);
@@ -56,7 +56,7 @@ async fn an_undeleted_message_is_redelivered_and_then_a_dead_letter() {
 async fn an_earlier_receipt_handle_deletes_nothing() {
     let queues = queues();
     let work = work(&queues);
-    queues.send(work, "a".into(), None).expect("sent");
+    queues.send(work, "a".into(), None, None).expect("sent");
     let first = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
     advance(TIMEOUT).await;
     let second = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
@@ -71,13 +71,13 @@ async fn a_waiting_receiver_wakes_when_a_message_becomes_visible() {
     let queues = queues();
     let work = work(&queues);
     let delay = Duration::from_secs(7);
-    queues.send(work, "late".into(), Some(delay)).expect("sent");
+    queues.send(work, "late".into(), None, Some(delay)).expect("sent");
     assert_eq!(queues.counts(work).delayed, 1);
     let before = Instant::now();
     assert_eq!(bodies(&queues.next(work, 1, None).await), ["late"]);
     assert_eq!(before.elapsed(), delay);
     let (received, ()) = tokio::join!(queues.next(work, 1, None), async {
-        queues.send(work, "now".into(), None).expect("sent");
+        queues.send(work, "now".into(), None, None).expect("sent");
     });
     assert_eq!(bodies(&received), ["now"]);
     assert_eq!(before.elapsed(), delay);
@@ -85,10 +85,22 @@ async fn a_waiting_receiver_wakes_when_a_message_becomes_visible() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_with_many_messages_does_not_delay_another() {
+    let queues = queues();
+    let work = work(&queues);
+    for body in ["a1", "a2", "a3", "a4"] {
+        queues.send(work, body.into(), Some("a".into()), None).expect("sent");
+    }
+    assert_eq!(bodies(&queues.receive(work, 2, None)), ["a1", "a2"]);
+    queues.send(work, "b1".into(), Some("b".into()), None).expect("sent");
+    assert_eq!(bodies(&queues.receive(work, 2, None)), ["b1", "a3"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_in_flight_can_be_made_visible_early() {
     let queues = queues();
     let work = work(&queues);
-    queues.send(work, "a".into(), None).expect("sent");
+    queues.send(work, "a".into(), None, None).expect("sent");
     let receipt = queues.receive(work, 1, None).remove(0).receipt_handle.expect("a handle");
     assert!(queues.change_visibility(work, &receipt, Duration::ZERO).expect("written"));
     assert_eq!(queues.receive(work, 1, None)[0].receive_count, 2);
@@ -99,7 +111,7 @@ async fn a_message_in_flight_can_be_made_visible_early() {
 async fn a_message_expires_after_the_retention_period() {
     let queues = queues();
     let work = work(&queues);
-    queues.send(work, "a".into(), None).expect("sent");
+    queues.send(work, "a".into(), None, None).expect("sent");
     advance(Duration::from_secs(86_401)).await;
     assert!(queues.receive(work, 1, None).is_empty());
 }
@@ -111,9 +123,9 @@ fn a_journal_restores_the_messages_that_were_accepted_and_not_deleted() {
         let queues = Queues::new(settings(), Some(Journal::open(folder.path()).expect("a journal")));
         let work = work(&queues);
         for body in ["deleted", "in flight", "waiting"] {
-            queues.send(work, body.into(), None).expect("sent");
+            queues.send(work, body.into(), None, None).expect("sent");
         }
-        queues.send(work, "delayed".into(), Some(TIMEOUT)).expect("sent");
+        queues.send(work, "delayed".into(), None, Some(TIMEOUT)).expect("sent");
         let received = queues.receive(work, 2, None);
         queues.delete(work, received[0].receipt_handle.as_deref().expect("a handle")).expect("written");
     }
@@ -134,7 +146,7 @@ fn restarts_make_no_dead_letter() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || Queues::new(settings(), Some(Journal::open(folder.path()).expect("a journal")));
     let queues = start();
-    queues.send(work(&queues), "a".into(), None).expect("sent");
+    queues.send(work(&queues), "a".into(), None, None).expect("sent");
     drop(queues);
     for _ in 0..6 {
         let queues = start();

@@ -14,6 +14,7 @@ use shared::error::error_chain;
 use shared::log::event::millis;
 
 use super::encrypt::encrypt;
+use super::origins::{Answer, Origins};
 use super::vapid_tokens::VapidTokens;
 use crate::transport::attempt::{Attempt, DeliveryResult};
 
@@ -25,6 +26,7 @@ pub(super) struct WebPushClient {
     client: Client,
     hosts: PushHosts,
     tokens: VapidTokens,
+    origins: Origins,
 }
 
 impl WebPushClient {
@@ -32,12 +34,12 @@ impl WebPushClient {
     pub(super) fn new(hosts: PushHosts, subject: String) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(10))
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(Duration::from_secs(8))
             .pool_max_idle_per_host(100)
             .no_proxy()
             .build()?;
-        Ok(Self { client, hosts, tokens: VapidTokens::new(subject) })
+        Ok(Self { client, hosts, tokens: VapidTokens::new(subject), origins: Origins::default() })
     }
 
     /// Sends a plaintext to one target, signed with the key that it records. The record can be wrong after a rotation, so a
@@ -57,15 +59,27 @@ impl WebPushClient {
             return Attempt::skipped("not_encrypted");
         };
         let started = Instant::now();
+        let host = endpoint.url().host_str().map(str::to_owned);
         let (mut result, mut status) = (DeliveryResult::SignatureRejected, None);
         for key in keys.preferred_order(&target.vapid_key) {
+            let origin = self.origins.get(&endpoint.origin());
+            let permit = match origin.permit(Timestamp::now).await {
+                Ok(permit) => permit,
+                Err(pause) if pause.silent => {
+                    return Attempt { host, ..Attempt::skipped_for(DeliveryResult::NoAnswer) };
+                }
+                Err(pause) => {
+                    let after = Some(pause.seconds_left(Timestamp::now()));
+                    return Attempt { host, ..Attempt::skipped_for(DeliveryResult::Retry(after)) };
+                }
+            };
             (result, status) = self.post(push, body.clone(), &endpoint, key, now).await;
+            permit.answered(answer(result, status), Timestamp::now());
             if result != DeliveryResult::SignatureRejected {
                 break;
             }
         }
-        let outcome = if status.is_none() { "no_answer" } else { label(result) };
-        let host = endpoint.url().host_str().map(str::to_owned);
+        let outcome = label(result);
 
         Attempt { result, outcome, host, status, millis: millis(started.elapsed()) }
     }
@@ -100,7 +114,7 @@ impl WebPushClient {
             }
             Err(error) => {
                 tracing::debug!(request_id = push.request_id, cause = error_chain(&error.without_url()), "no answer");
-                (DeliveryResult::Retry(None), None)
+                (DeliveryResult::NoAnswer, None)
             }
         }
     }
@@ -119,12 +133,23 @@ fn classify(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Delive
     }
 }
 
+/// What a result says of its origin. A 503 says that the service is overloaded; a 429 may be about this recipient alone.
+fn answer(result: DeliveryResult, status: Option<u16>) -> Answer {
+    match (result, status) {
+        (DeliveryResult::NoAnswer, _) => Answer::Silent,
+        (DeliveryResult::Retry(after), Some(503)) => Answer::Overloaded(after),
+        (_, Some(429)) => Answer::Overloaded(None),
+        _ => Answer::Normal,
+    }
+}
+
 /// A result as a word for the log.
 fn label(result: DeliveryResult) -> &'static str {
     match result {
         DeliveryResult::Delivered => "delivered",
         DeliveryResult::Gone => "gone",
         DeliveryResult::Retry(_) => "later",
+        DeliveryResult::NoAnswer => "no_answer",
         DeliveryResult::Failed => "failed",
         DeliveryResult::SignatureRejected => "signature_rejected",
     }

@@ -2,6 +2,7 @@
 
 mod client;
 mod encrypt;
+mod origins;
 mod vapid_tokens;
 
 use std::collections::BTreeSet;
@@ -21,8 +22,8 @@ use client::WebPushClient;
 
 use super::attempt::{Attempt, DeliveryResult};
 
-/// The number of requests that run concurrently.
-const CONCURRENCY: usize = 50;
+/// The number of a page's requests that run concurrently, as far as their origins allow.
+const CONCURRENCY: usize = 100;
 
 /// Web Push with the VAPID keys of one deployment.
 pub(crate) struct WebPushTransport {
