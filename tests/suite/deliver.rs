@@ -13,7 +13,7 @@ use shared::domain::id::PushId;
 use shared::domain::push::{DeliveryCounts, PushStatus};
 use tests::direct_delivery::DirectDelivery;
 use tests::fault_proxy::{FaultProxy, Rewrites};
-use tests::{App, Browser};
+use tests::{App, Browser, many_subscriptions};
 
 async fn counts(app: &App, id: &Value) -> Value {
     let admin = app.admin().await;
@@ -327,7 +327,9 @@ async fn kill_at_the_first_record(applied: bool, busy: &[u16]) -> (usize, usize)
     let lease = lease.condition_expression("attribute_exists(pk)").update_expression("SET lease_ends = :past");
     lease.expression_attribute_values(":past", AttributeValue::N("0".to_owned())).send().await.expect("an update");
 
-    assert!(sound.deliver(&push).await);
+    // The app's own function, with its own role.
+    let task = serde_json::to_string(&DeliveryTask::first(&sound.account, &push.id)).expect("a task");
+    app.local().enqueue(&task).await;
     app.delivered().await;
 
     let push = sound.find(&push).await.expect("the push");
@@ -375,5 +377,35 @@ async fn a_subscription_of_an_unknown_kind_does_not_keep_the_others_from_their_p
     assert_eq!((known.attempts(), unknown.attempts()), (1, 0));
     let expected = json!({ "recipients": 1, "delivered": 1, "gone": 0, "failed": 0 });
     assert_eq!(counts(&app, &push["id"]).await, expected);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_push_is_split_and_shows_its_progress() {
+    const OTHERS: usize = 2_000;
+    let app = App::start().await;
+    let browser = app.push_service.browser();
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    // At a host that is not allowed, so that each has failed at once.
+    many_subscriptions::seed(&app, OTHERS, OTHERS, &[], "127.0.0.1:9".parse().expect("an address")).await;
+    let hold = browser.hold();
+    let key = app.key().create().await;
+
+    let id = key.push(&json!({ "title": "To all" })).await.expect(202).json()["id"].clone();
+    let path = format!("/push/{}", id.as_str().expect("an id"));
+    let (mut seen, mut failed) = (Vec::new(), 0);
+    while failed < 1_000 {
+        let push = key.get(&path).await.expect(200).json();
+        failed = push["counts"]["failed"].as_u64().expect("a number");
+        seen.push(push);
+    }
+    drop(hold);
+    app.delivered().await;
+
+    assert_eq!(seen.last().expect("a push")["status"], "sending", "before its end: {seen:?}");
+    let failed: Vec<u64> = seen.iter().map(|push| push["counts"]["failed"].as_u64().expect("a number")).collect();
+    assert!(failed.is_sorted(), "{failed:?}");
+    let expected = json!({ "recipients": OTHERS + 1, "delivered": 1, "gone": 0, "failed": OTHERS });
+    assert_eq!(counts(&app, &id).await, expected);
     app.stop().await;
 }

@@ -51,7 +51,7 @@ impl ContendedKey {
         let after = Key { status: Status::Inactive, revision: random::base62(8), ..self.key.clone() };
         let now = Timestamp::now();
         let event = AuditEvent::new(Action::Changed, &self.key.created_by, Some(&self.key), Some(&after), now);
-        self.store.edit_key(&self.key, &after, &event).await
+        self.store.edit_key(&self.key, &after, &event, false).await
     }
 
     async fn actions(&self) -> Vec<Action> {

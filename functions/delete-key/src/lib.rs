@@ -3,7 +3,7 @@
 use shared::domain::history::{Action, AuditEvent};
 use shared::domain::id::KeyId;
 use shared::domain::time::Timestamp;
-use shared::http::{EditAttempts, Extract as _, Problem, Request, Response, Routes, auth, response};
+use shared::http::{BooleanParam, EditAttempts, Extract as _, Problem, Request, Response, Routes, auth, response};
 use shared::store::{EditOutcome, Store};
 
 /// The routes of this function in the template.
@@ -15,6 +15,9 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
     let admin = auth::admin(request)?;
     let id: KeyId = request.path_param("id", "key")?;
     let precondition = request.precondition()?;
+    request.reject_unknown_query(&["cancel_pushes"])?;
+    let cancels: Option<BooleanParam> = request.parse_query("cancel_pushes")?;
+    let cancels = cancels.is_some_and(|cancels| cancels.0);
 
     let mut attempts = EditAttempts::start();
     loop {
@@ -22,7 +25,7 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         precondition.check(&before.revision)?;
         let at = now.strictly_after(before.updated_at);
         let event = AuditEvent::new(Action::Deleted, &admin.actor, Some(&before), None, at);
-        if store.delete_key(&before, &event).await? == EditOutcome::Written {
+        if store.delete_key(&before, &event, cancels).await? == EditOutcome::Written {
             return Ok(response::no_content());
         }
         attempts.retry()?;

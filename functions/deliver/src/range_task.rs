@@ -81,6 +81,10 @@ async fn deliver(work: &Work<'_>, cursor: Option<SubscriptionId>, log: &mut Task
     if task.path.depth() == 0 && cursor.is_none() && !store.start_push(&task.account, &task.push).await? {
         return Err(TaskError::HeldByOther(Timestamp::now()));
     }
+    let mut read = work.started;
+    if work.is_canceled(&mut read).await? {
+        return end(work, cursor.as_ref(), log).await;
+    }
     let plan = plan(work).await?;
     if cursor.is_none() && plan.size > MAX_SIZE && task.can_split() {
         return split(work, plan, log).await;
@@ -115,6 +119,22 @@ async fn deliver(work: &Work<'_>, cursor: Option<SubscriptionId>, log: &mut Task
             log.outcome = "continued";
             return Ok(work.delivery.queue.send(task, 0).await?);
         }
+        if work.is_canceled(&mut read).await? {
+            return end(work, cursor.as_ref(), log).await;
+        }
+    }
+}
+
+/// Ends the range of a canceled push after `cursor`: who was not sent to is no recipient.
+async fn end(work: &Work<'_>, cursor: Option<&SubscriptionId>, log: &mut TaskLog<'_>) -> Result<(), TaskError> {
+    work.mark_canceled().await?;
+    let nobody = SentPage { last_page: true, ..SentPage::default() };
+    let outcome = record(work, cursor, &nobody).await?;
+    log.outcome = "canceled";
+    match outcome {
+        PageOutcome::LeaseLost => Err(TaskError::HeldByOther(Timestamp::now())),
+        PageOutcome::Ended(counts) => work.report(counts).await,
+        PageOutcome::Recorded => Ok(()),
     }
 }
 
@@ -158,14 +178,7 @@ async fn send_page(
         last_page,
         releases: !last_page && work.elapsed() > MAX_DURATION,
     };
-    let store = &work.delivery.store;
-    let mut failures = RecordFailures::default();
-    let outcome = loop {
-        match store.record_page(work.task, &work.owner, cursor, &sent, Timestamp::now()).await {
-            Ok(outcome) => break outcome,
-            Err(error) => failures.wait(error).await?,
-        }
-    };
+    let outcome = record(work, cursor, &sent).await?;
     if outcome != PageOutcome::LeaseLost {
         if let (Some(last), false) = (&sent.last, sent.retries.is_empty()) {
             work.queue_retry(last, 1, &sent.retries).await?;
@@ -177,4 +190,15 @@ async fn send_page(
         }
     }
     Ok((sent, outcome))
+}
+
+/// Records a page after `cursor`.
+async fn record(work: &Work<'_>, cursor: Option<&SubscriptionId>, page: &SentPage) -> Result<PageOutcome, TaskError> {
+    let mut failures = RecordFailures::default();
+    loop {
+        match work.delivery.store.record_page(work.task, &work.owner, cursor, page, Timestamp::now()).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => failures.wait(error).await?,
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! A task of a retry: another attempt to send to recipients of one page.
 
 use shared::domain::delivery_task::RetryTask;
+use shared::domain::push::{DeliveryCounts, PushStatus};
 use shared::domain::time::Timestamp;
-use shared::store::{AttemptOutcome, RetryLease};
+use shared::store::{AttemptOutcome, PendingRetry, RetryLease};
 
 use crate::error::TaskError;
 use crate::tally::Tally;
@@ -18,6 +19,13 @@ pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_
         RetryLease::Completed(left) => {
             log.outcome = "done_before";
             left
+        }
+        RetryLease::Acquired(pending) if work.push.status == PushStatus::Canceled => {
+            log.outcome = "canceled";
+            work.mark_canceled().await?;
+            let counts = DeliveryCounts { failed: pending.len() as u64, ..DeliveryCounts::default() };
+            record(work, retry, counts, &[]).await?;
+            Vec::new()
         }
         RetryLease::Acquired(pending) => {
             let (due, not_due): (Vec<_>, _) = pending.into_iter().partition(|pending| pending.not_before <= now);
@@ -38,16 +46,7 @@ pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_
             let result = tally.result(work.push, retry.attempt, Timestamp::now());
             log.sent(&attempts, result.counts, result.pending.len() - not_due_count);
 
-            let mut failures = RecordFailures::default();
-            let outcome = loop {
-                match store.record_attempt(task, retry, &work.owner, result.counts, &result.pending).await {
-                    Ok(outcome) => break outcome,
-                    Err(error) => failures.wait(error).await?,
-                }
-            };
-            if outcome == AttemptOutcome::LeaseLost {
-                return Err(TaskError::HeldByOther(Timestamp::now()));
-            }
+            record(work, retry, result.counts, &result.pending).await?;
             for (stored, attempt) in found.iter().zip(&attempts) {
                 if attempt.result == DeliveryResult::Gone {
                     work.delete_gone(&stored.subscription.id, &stored.subscription.target, now).await;
@@ -64,5 +63,22 @@ pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_
     match store.ended_counts(task).await? {
         Some(counts) => work.report(counts).await,
         None => Ok(()),
+    }
+}
+
+/// Records an attempt that leaves these recipients to the next one.
+async fn record(
+    work: &Work<'_>,
+    retry: &RetryTask,
+    counts: DeliveryCounts,
+    left: &[PendingRetry],
+) -> Result<(), TaskError> {
+    let mut failures = RecordFailures::default();
+    loop {
+        match work.delivery.store.record_attempt(work.task, retry, &work.owner, counts, left).await {
+            Ok(AttemptOutcome::Recorded) => return Ok(()),
+            Ok(AttemptOutcome::LeaseLost) => return Err(TaskError::HeldByOther(Timestamp::now())),
+            Err(error) => failures.wait(error).await?,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use shared::domain::delivery_task::DeliveryTask;
-use shared::domain::push::{DeliveryCounts, Push};
+use shared::domain::push::{DeliveryCounts, Push, PushStatus};
 use shared::domain::subscription::{SubscriptionId, Target};
 use shared::domain::time::Timestamp;
 use shared::error::error_chain;
@@ -16,6 +16,10 @@ use crate::tally;
 
 /// The lease of a task, in seconds: longer than the function may run.
 pub(crate) const LEASE: i64 = 90;
+
+/// The time after which a range that is being sent looks again whether its push is canceled. The push is one item, which
+/// every function reads.
+const CANCELLATION_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The maximum number of attempts to record a result while the store does not respond.
 const MAX_RECORD_ATTEMPTS: u32 = 5;
@@ -62,6 +66,25 @@ impl Work<'_> {
             (path, counts) = (parent, ended);
         }
         Ok(store.finish_push(account, push, counts, Timestamp::now()).await?)
+    }
+
+    /// Marks the push as canceled, if it was canceled with others of its key: what its item says stays when it is finished.
+    pub(crate) async fn mark_canceled(&self) -> Result<(), TaskError> {
+        self.delivery.store.cancel_push(&self.task.account, &self.task.push).await?;
+        Ok(())
+    }
+
+    /// Whether the push is canceled. While a range is sent, the push is read again at most twice a second.
+    pub(crate) async fn is_canceled(&self, read: &mut Instant) -> Result<bool, TaskError> {
+        if self.push.status == PushStatus::Canceled {
+            return Ok(true);
+        }
+        if read.elapsed() < CANCELLATION_INTERVAL {
+            return Ok(false);
+        }
+        *read = Instant::now();
+        let push = self.delivery.store.push(&self.task.account, &self.task.push, Timestamp::now()).await?;
+        Ok(push.is_none_or(|push| push.status == PushStatus::Canceled))
     }
 
     /// Deletes a subscription that no longer exists, after the result is recorded. One that stays is found gone by the next

@@ -34,7 +34,7 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         None => store.pushes(account, after, asked.limit, now).await?,
         Some(key) => store.pushes_of_key(account, key, after, asked.limit, now).await?,
     };
-    try_join_all(page.items.iter_mut().map(|push| store.read_progress(account, push))).await?;
+    try_join_all(page.items.iter_mut().map(|push| store.read_state(account, push))).await?;
 
     Ok(response::ok(&Pushes {
         pushes: page.items.iter().map(views::push).collect(),

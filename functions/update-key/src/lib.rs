@@ -8,7 +8,7 @@ use shared::domain::key::{Key, KeyName, Status};
 use shared::domain::permission::Permissions;
 use shared::domain::scope::Scope;
 use shared::domain::time::Timestamp;
-use shared::http::json_body::{FieldError, parsed};
+use shared::http::json_body::{FieldError, boolean, parsed};
 use shared::http::key_fields::{self, KeyOptions, ScopeKind};
 use shared::http::{
     EditAttempts, Extract as _, Problem, Request, Response, ResponseExt as _, Routes, auth, response, views,
@@ -19,8 +19,8 @@ use shared::store::{EditOutcome, Store};
 pub const ROUTES: Routes = &[("PATCH", "/keys/{id}")];
 
 /// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event in two
-/// histories, and the key count of each changed channel.
-const MAX_CHANNELS_PER_WRITE: usize = 97;
+/// histories, the cancellation of its pushes, and the key count of each changed channel.
+const MAX_CHANNELS_PER_WRITE: usize = 96;
 
 /// The fields to change; `None` is unchanged.
 pub struct Changes {
@@ -29,6 +29,8 @@ pub struct Changes {
     scope: Option<ScopeKind>,
     channels: Option<Slugs>,
     status: Option<Status>,
+    /// Whether the pushes that the key has sent are canceled.
+    cancels: bool,
     options: KeyOptions,
 }
 
@@ -51,9 +53,12 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         let next = shrunk.as_ref().unwrap_or(&after);
         let event = AuditEvent::new(Action::Changed, &admin.actor, Some(&before), Some(next), at);
         if event.changes.is_empty() {
+            if changes.cancels {
+                store.cancel_pushes_of(&admin.account, &id, at).await?;
+            }
             return Ok(show(&before));
         }
-        match (store.edit_key(&before, next, &event).await?, shrunk) {
+        match (store.edit_key(&before, next, &event, changes.cancels).await?, shrunk) {
             (EditOutcome::Written, None) => return Ok(show(&after)),
             // The next attempt edits what this step wrote.
             (EditOutcome::Written, Some(shrunk)) => precondition = precondition.after(&shrunk.revision),
@@ -90,6 +95,13 @@ pub fn parse(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
         (_, channels) => channels,
     };
     let status = body.optional("status", parsed);
+    let cancels = body.optional("cancel_pushes", boolean);
+    let cancels = match (&status, cancels) {
+        (Ok(status), Ok(Some(true))) if *status != Some(Status::Inactive) => {
+            Err(body.reject("cancel_pushes", "goes only with the status inactive"))
+        }
+        (_, cancels) => cancels,
+    };
     let options = KeyOptions::parse(&mut body, now);
     body.finish()?;
 
@@ -99,6 +111,7 @@ pub fn parse(request: &Request, now: Timestamp) -> Result<Changes, Problem> {
         scope: scope?,
         channels: channels?,
         status: status?,
+        cancels: cancels?.unwrap_or(false),
         options: options?,
     })
 }

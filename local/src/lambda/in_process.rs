@@ -31,6 +31,7 @@ pub fn in_process(environment: impl Fn(&str) -> HashMap<String, String>) -> Hash
             "GetKeyHistory",
             store("GetKeyHistory", get_key_history::ROUTES, |s, r| Box::pin(get_key_history::handle(s, r))),
         ),
+        ("CancelPush", store("CancelPush", cancel_push::ROUTES, |s, r| Box::pin(cancel_push::handle(s, r)))),
         ("ListHistory", store("ListHistory", list_history::ROUTES, |s, r| Box::pin(list_history::handle(s, r)))),
         ("ExplainKey", store("ExplainKey", explain_key::ROUTES, |s, r| Box::pin(explain_key::handle(s, r)))),
         ("DeleteKey", store("DeleteKey", delete_key::ROUTES, |s, r| Box::pin(delete_key::handle(s, r)))),

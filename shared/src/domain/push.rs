@@ -24,11 +24,13 @@ pub enum PushStatus {
     Sending,
     /// Every recipient has a result.
     Done,
+    /// Canceled: nothing more is sent.
+    Canceled,
 }
 
 impl PushStatus {
     /// Every status.
-    pub const ALL: [Self; 3] = [Self::Queued, Self::Sending, Self::Done];
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Sending, Self::Done, Self::Canceled];
 
     /// The name in the API.
     pub const fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl PushStatus {
             Self::Queued => "queued",
             Self::Sending => "sending",
             Self::Done => "done",
+            Self::Canceled => "canceled",
         }
     }
 }
@@ -95,7 +98,7 @@ pub struct Push {
     pub request_id: String,
     /// The time of acceptance.
     pub created_at: Timestamp,
-    /// The time at which the last recipient had a result.
+    /// The time at which the last recipient had a result, or from which nothing more was sent.
     pub finished_at: Option<Timestamp>,
     /// The status of its delivery.
     pub status: PushStatus,

@@ -18,7 +18,7 @@ pub mod views;
 
 pub use precondition::Precondition;
 pub use problem::Problem;
-pub use request::{Extract, Request, from_event};
+pub use request::{BooleanParam, Extract, Request, from_event};
 pub use response::{Response, ResponseExt};
 pub use retry::EditAttempts;
 pub use serve::{ANY_PATH, Routes, serve};

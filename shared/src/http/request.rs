@@ -75,6 +75,22 @@ fn header_value(text: &str) -> HeaderValue {
     })
 }
 
+/// A query parameter that is true or false.
+pub struct BooleanParam(pub bool);
+
+/// The text is not true or false.
+#[derive(Debug, thiserror::Error)]
+#[error("is not true or false")]
+pub struct InvalidBoolean;
+
+impl TryFrom<String> for BooleanParam {
+    type Error = InvalidBoolean;
+
+    fn try_from(text: String) -> Result<Self, InvalidBoolean> {
+        text.parse().map(Self).map_err(|_| InvalidBoolean)
+    }
+}
+
 /// What handlers extract from a request.
 pub trait Extract {
     /// The route's path: `/keys/{id}`.

@@ -44,9 +44,9 @@ impl Store {
     ) -> Result<EditOutcome, Error> {
         let put = Expression::when("attribute_not_exists(id)");
         let put = put.transact_put(&self.tables.keys, key_item::to_item(key))?;
-        let mut key_counts = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
-        key_counts.total = Some(self.max_counts.add(&self.tables.channels, &key.account, Counted::Keys)?);
-        self.edit(key, put, event, request, key_counts).await
+        let mut writes = self.key_counts(&key.account, &Channels::new(), key.scope.channels())?;
+        writes.total = Some(self.max_counts.add(&self.tables.channels, &key.account, Counted::Keys)?);
+        self.edit(key, put, event, request, writes).await
     }
 
     /// The key of this id.
@@ -67,10 +67,18 @@ impl Store {
     }
 
     /// Writes an edit, if the key was not edited since it was read. Usage continues to be counted.
-    pub async fn edit_key(&self, before: &Key, after: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
+    /// With `cancels`, the pushes that it has sent are canceled together with it.
+    pub async fn edit_key(
+        &self,
+        before: &Key,
+        after: &Key,
+        event: &AuditEvent,
+        cancels: bool,
+    ) -> Result<EditOutcome, Error> {
         let update = self.update_key(before, key_item::edited(after))?;
-        let counts = self.key_counts(&before.account, before.scope.channels(), after.scope.channels())?;
-        self.edit(after, update, event, None, counts).await
+        let mut writes = self.key_counts(&before.account, before.scope.channels(), after.scope.channels())?;
+        writes.cancellation = self.cancellation_if(cancels, before, event)?;
+        self.edit(after, update, event, None, writes).await
     }
 
     /// Writes a rotation, if the key was not edited since it was read and no other request had this idempotency key.
@@ -87,16 +95,27 @@ impl Store {
             attributes.extend(key_item::previous_secret_of(after));
         }
         let update = self.update_key(before, attributes)?;
-        self.edit(after, update, event, request, KeyCounts::default()).await
+        self.edit(after, update, event, request, OtherWrites::default()).await
     }
 
-    /// Deletes a key, if it was not edited since it was read.
-    pub async fn delete_key(&self, key: &Key, event: &AuditEvent) -> Result<EditOutcome, Error> {
+    /// Deletes a key, if it was not edited since it was read. With `cancels`, the pushes that it has sent are canceled together
+    /// with it.
+    pub async fn delete_key(&self, key: &Key, event: &AuditEvent, cancels: bool) -> Result<EditOutcome, Error> {
         let delete = Expression::when("revision = :before").value(":before", text(&key.revision));
         let delete = delete.transact_delete(&self.tables.keys, item_key(&key.account, &key.id))?;
-        let mut key_counts = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
-        key_counts.total = Some(counts::subtract(&self.tables.channels, &key.account, Counted::Keys)?);
-        self.edit(key, delete, event, None, key_counts).await
+        let mut writes = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
+        writes.total = Some(counts::subtract(&self.tables.channels, &key.account, Counted::Keys)?);
+        writes.cancellation = self.cancellation_if(cancels, key, event)?;
+        self.edit(key, delete, event, None, writes).await
+    }
+
+    fn cancellation_if(
+        &self,
+        cancels: bool,
+        key: &Key,
+        event: &AuditEvent,
+    ) -> Result<Option<TransactWriteItem>, Error> {
+        cancels.then(|| self.cancellation(&key.account, &key.id, event.at)).transpose()
     }
 
     /// The update of a transaction that writes or removes these attributes.
@@ -118,21 +137,23 @@ impl Store {
         update.transact_update(&self.tables.keys, item_key(&before.account, &before.id))
     }
 
-    /// Writes the change of the key, its audit event, the record of the request and the counts. `key` is as after the change, or as it was deleted. A channel that is removed may not
-    /// exist, as after a restore of a table. That must not block revoking the key, so its count is then skipped.
+    /// Writes the change of the key, its audit event, the record of the request and what else is written with it. `key` is as
+    /// after the change, or as it was deleted. A channel that is removed may not exist, as after a restore of a table. That must
+    /// not block revoking the key, so its count is then skipped.
     async fn edit(
         &self,
         key: &Key,
         change: TransactWriteItem,
         event: &AuditEvent,
         request: Option<&SecretRequest>,
-        counts: KeyCounts,
+        writes: OtherWrites,
     ) -> Result<EditOutcome, Error> {
         let mut records = self.audit_items(key, event)?;
         if let Some(request) = request {
             records.push(self.request_item(key, request, event.at)?);
         }
-        let KeyCounts { mut removed, added, total } = counts;
+        let OtherWrites { mut removed, added, cancellation, total } = writes;
+        records.extend(cancellation);
         loop {
             let items: Vec<_> =
                 std::iter::once(&change).chain(&removed).chain(&added).chain(&records).chain(&total).cloned().collect();
@@ -157,12 +178,12 @@ impl Store {
     }
 
     /// The updates of the key counts of the channels that a change removes and adds.
-    fn key_counts(&self, account: &Account, before: &Channels, after: &Channels) -> Result<KeyCounts, Error> {
+    fn key_counts(&self, account: &Account, before: &Channels, after: &Channels) -> Result<OtherWrites, Error> {
         let only = |these: &Channels, others: &Channels, by: i64| -> Result<Vec<_>, Error> {
             let only = these.iter().filter(|(slug, id)| others.get(slug) != Some(id));
             only.map(|(slug, id)| adjust_key_count(&self.tables.channels, account, slug, id, by)).collect()
         };
-        Ok(KeyCounts { removed: only(before, after, -1)?, added: only(after, before, 1)?, total: None })
+        Ok(OtherWrites { removed: only(before, after, -1)?, added: only(after, before, 1)?, ..OtherWrites::default() })
     }
 }
 
@@ -170,10 +191,11 @@ fn item_key(account: &Account, id: &KeyId) -> Item {
     primary_key(("account", account.as_str()), ("id", id.as_str()))
 }
 
-/// The updates of key counts: of channels, and of the account.
+/// What is written with the change of a key: key counts of channels and of the account, and the cancellation of its pushes.
 #[derive(Default)]
-struct KeyCounts {
+struct OtherWrites {
     removed: Vec<TransactWriteItem>,
     added: Vec<TransactWriteItem>,
+    cancellation: Option<TransactWriteItem>,
     total: Option<TransactWriteItem>,
 }

@@ -5,6 +5,7 @@
 
 mod audience;
 mod authorize;
+mod cancel;
 mod channels;
 mod conditional;
 mod counts;

@@ -74,7 +74,7 @@ impl Store {
         self.update_push(account, id, start).await
     }
 
-    /// Sets a push's status to `done`, with the counts of its first task, which has ended.
+    /// Sets a push's status to `done`, unless it is canceled, with the counts of its first task, which has ended.
     pub async fn finish_push(
         &self,
         account: &Account,
@@ -103,7 +103,29 @@ impl Store {
         let got = self.get(&self.tables.pushes, item_key(account, id)).await?;
         let push = got.as_ref().map(from_item).transpose()?;
         // The table deletes expired items late.
-        Ok(push.filter(|push| expires(push) > now.seconds()))
+        let Some(mut push) = push.filter(|push| expires(push) > now.seconds()) else { return Ok(None) };
+        self.read_cancellation(account, &mut push).await?;
+        Ok(Some(push))
+    }
+
+    /// Sets the status of an unfinished push to `canceled`, if it was canceled with others of its key.
+    pub(super) async fn read_cancellation(&self, account: &Account, push: &mut Push) -> Result<(), Error> {
+        if push.finished_at.is_none()
+            && push.status != PushStatus::Canceled
+            && self.key_canceled_at(account, push).await?.is_some()
+        {
+            push.status = PushStatus::Canceled;
+        }
+        Ok(())
+    }
+
+    /// Cancels a push. `false` if there is nothing to cancel: it does not exist, or is finished.
+    pub async fn cancel_push(&self, account: &Account, id: &PushId) -> Result<bool, Error> {
+        let cancel = Expression::when("attribute_exists(pk)")
+            .and("attribute_not_exists(finished_at)")
+            .set("canceled = :true")
+            .value(":true", AttributeValue::Bool(true));
+        self.update_push(account, id, cancel).await
     }
 
     /// A page of the account's pushes, newest first, those older than `before`.
@@ -233,8 +255,9 @@ fn from_item(item: &Item) -> Result<Push, Error> {
     let malformed = || Error::Malformed(TABLE);
     let audience =
         if reader.boolean("all")? { Audience::All } else { Audience::Channels(read_channels(reader, "channels")?) };
-    let status = reader.text("progress")?;
-    let status = PushStatus::ALL.into_iter().find(|one| one.name() == status);
+    let progress = reader.text("progress")?;
+    let status = PushStatus::ALL.into_iter().find(|one| one.name() == progress);
+    let status = if item.contains_key("canceled") { Some(PushStatus::Canceled) } else { status };
 
     Ok(Push {
         id: reader.parsed("sk")?,

@@ -44,7 +44,7 @@ pub enum Lease {
 }
 
 /// A page that was sent.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct SentPage {
     /// The last recipient; `None` for an empty range.
     pub last: Option<SubscriptionId>,
@@ -221,12 +221,18 @@ impl Store {
         Ok(TaskItem::read(&item)?.ended())
     }
 
-    /// Sets the counts of a push that is being sent to what its tasks have now.
+    /// Sets the counts of a push that is not finished to what its tasks have now.
     pub async fn read_progress(&self, account: &Account, push: &mut Push) -> Result<(), Error> {
-        if push.status == PushStatus::Sending {
+        if push.finished_at.is_none() && push.status != PushStatus::Queued {
             push.counts = self.progress(account, &push.id).await?;
         }
         Ok(())
+    }
+
+    /// The same for a push of a list, with whether it was canceled with others of its key.
+    pub async fn read_state(&self, account: &Account, push: &mut Push) -> Result<(), Error> {
+        self.read_cancellation(account, push).await?;
+        self.read_progress(account, push).await
     }
 
     async fn progress(&self, account: &Account, push: &PushId) -> Result<DeliveryCounts, Error> {

@@ -12,6 +12,9 @@ use crate::app::App;
 /// The queue for the messages: only this program receives from it.
 const QUEUE: &str = "PushDeadLetterQueue";
 
+/// The time after which a message comes again, in seconds: longer than any task takes here.
+const VISIBILITY_TIMEOUT: u32 = 3_600;
+
 /// The queue.
 pub(super) struct Queue<'a> {
     app: &'a App,
@@ -32,7 +35,7 @@ impl<'a> Queue<'a> {
 
     /// The next message.
     pub(super) async fn receive(&self) -> Option<Message> {
-        let received = self.call("ReceiveMessage", json!({})).await;
+        let received = self.call("ReceiveMessage", json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
         received["Messages"].get(0).cloned().map(Message)
     }
 

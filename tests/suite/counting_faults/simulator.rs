@@ -256,7 +256,7 @@ impl Simulator {
     async fn set_status(&mut self, status: Status) -> Result<(), Stop> {
         let after = Key { status, revision: random::base62(8), ..self.key.clone() };
         let event = self.event(Action::Changed, &after);
-        let edited = self.admin.edit_key(&self.key, &after, &event).await.expect("a response");
+        let edited = self.admin.edit_key(&self.key, &after, &event, false).await.expect("a response");
         assert_eq!(edited, EditOutcome::Written, "there is no other edit");
         self.key = after;
         if status == Status::Active {
