@@ -198,6 +198,7 @@ export const texts = {
     changed: 'The key was changed since this list was loaded. The row is up to date now; try again.',
     gone: 'The key was deleted by somebody else.',
     switched: (name: string, active: boolean) => `${name} is ${active ? 'active' : 'inactive'}.`,
+    switchedAndCanceled: (name: string) => `${name} is inactive, and its unfinished pushes are canceled.`,
     hint: (hint: string) => `…${hint}`,
     hintLabel: 'Last characters of the secret:',
   },
@@ -207,6 +208,11 @@ export const texts = {
     used: (when: string) =>
       `This key was last used ${when}. Its next request will be denied with 403, until an admin activates it again.`,
     confirm: 'Deactivate',
+  },
+
+  cancelPushes: {
+    label: 'Also cancel the pushes that it has sent and that are not done',
+    description: 'For a key that has leaked: otherwise, what it has sent until now is still delivered.',
   },
 
   form: {
@@ -378,6 +384,7 @@ export const texts = {
     submit: 'Delete',
     submitting: 'Deleting…',
     done: (name: string) => `${name} was deleted.`,
+    doneAndCanceled: (name: string) => `${name} was deleted, and its unfinished pushes are canceled.`,
   },
 
   history: {
@@ -472,12 +479,15 @@ export const texts = {
       delivered: 'Delivered',
       gone: 'Gone',
       failed: 'Failed',
+      actions: 'Actions',
     },
     emptyTitle: 'Nothing was sent yet',
     empty: 'Pushes that your keys send are listed here for 30 days.',
     ofKey: (name: string) => `Pushes of ${name}`,
     allKeys: 'Show the pushes of all keys',
-    status: { queued: 'Queued', sending: 'Sending', done: 'Done' },
+    status: { queued: 'Queued', sending: 'Sending', done: 'Done', canceled: 'Canceled' },
+    cancel: 'Cancel',
+    cancelName: (exact: string) => `Cancel the push of ${exact}`,
     deliveredOf: (delivered: number, recipients: number) =>
       `${delivered.toLocaleString('en')} of ${recipients.toLocaleString('en')}`,
   },
@@ -505,7 +515,21 @@ export const texts = {
     notFoundTitle: 'This push does not exist',
     notFound: 'It may be older than 30 days.',
     updating: 'This page updates itself until the push is done.',
+    canceling: 'Nothing more is sent. This page updates itself until what is on its way has a result.',
+    canceled:
+      'An admin canceled this push. Its recipients are those that were sent to; those of them that waited for a retry count as failed.',
     seconds: (seconds: string) => `${seconds} s`,
+  },
+
+  cancelPush: {
+    title: (key: string | null) => (key === null ? 'Cancel this push?' : `Cancel this push of ${key}?`),
+    description:
+      'Nothing more of it will be sent, not even a retry, and there is no undo. What is already on its way arrives.',
+    keep: 'Keep sending',
+    submit: 'Cancel push',
+    submitting: 'Canceling…',
+    canceled: 'The push was canceled.',
+    alreadyDone: 'The push was done already.',
   },
 
   activity: {
@@ -546,6 +570,7 @@ export const texts = {
     arrived: (seconds: string) => `It arrived after ${seconds} s.`,
     delivered: 'The push service accepted it. It has not arrived in the browser yet.',
     failed: 'The push service did not accept it.',
+    canceled: 'An admin canceled the push.',
     late: 'It has not arrived yet. The push service delivers it when it can.',
     unsupported:
       'This browser does not support push notifications. On an iPhone or iPad, add this page to the home screen first.',

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { button, check, createInBrowser, openConsole, uniqueName } from './check.mjs';
-import { createSampleData } from './sample-data.mjs';
+import { createSampleData, showSending } from './sample-data.mjs';
 import { newPage } from './stack.mjs';
 
 const THEMES = ['light', 'dark'];
@@ -102,6 +102,15 @@ async function states(stack) {
     ],
     ['pushes', '#/pushes'],
     ['push', `#/pushes/${pushes[0].id}`],
+    ['pushes that are being sent', '#/pushes', showSending],
+    [
+      'cancel a push',
+      '#/pushes',
+      async (page) => {
+        await showSending(page);
+        await page.getByRole('button', { name: /^Cancel the push/ }).first().click();
+      },
+    ],
     ['activity', '#/activity'],
     ['no such page', '#/nothing'],
     ['shortcuts', '#/keys?q=room', (page) => page.keyboard.press('?')],

@@ -16,6 +16,7 @@ import { Stack } from './stack.mjs';
 import './create.mjs';
 import './list.mjs';
 import './change.mjs';
+import './cancel.mjs';
 import './session.mjs';
 import './everybody.mjs';
 import './try-it.mjs';

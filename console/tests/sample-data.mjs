@@ -38,3 +38,18 @@ export async function createSampleData(stack) {
   for (const title of ['The printer is back', 'Paper is low'])
     await stack.call('POST', '/push', { title }, { key: newsroom.secret });
 }
+
+/** Shows the list of the pushes as if the last one was being sent, and the one before it was canceled. */
+export async function showSending(page) {
+  await page.route(/\/v1\/pushes\?/, async (route) => {
+    const response = await route.fetch();
+    const list = await response.json();
+    for (const [index, status] of ['sending', 'canceled'].entries())
+      Object.assign(list.pushes[index], { status, finished_at: null });
+    await route.fulfill({ json: list });
+  });
+  await page.getByRole('link', { name: 'Channels', exact: true }).click();
+  await page.getByRole('heading', { name: 'Channels', level: 1 }).waitFor();
+  await page.getByRole('link', { name: 'Pushes', exact: true }).click();
+  await page.getByText('Sending', { exact: true }).first().waitFor();
+}

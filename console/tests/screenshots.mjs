@@ -6,7 +6,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSampleData } from './sample-data.mjs';
+import { createSampleData, showSending } from './sample-data.mjs';
 import { Stack, launch, newPage, open } from './stack.mjs';
 
 const [base = 'http://127.0.0.1:3000', folder = 'screenshots'] = process.argv.slice(2);
@@ -67,6 +67,14 @@ const PICTURES = {
   ],
   pushes: ['#/pushes'],
   push: [`#/pushes/${pushes[0].id}`],
+  'pushes-sending': ['#/pushes', showSending],
+  'push-cancel': [
+    '#/pushes',
+    async (page) => {
+      await showSending(page);
+      await page.getByRole('button', { name: /^Cancel the push/ }).first().click();
+    },
+  ],
   activity: ['#/activity'],
   'not-found': ['#/keys/01ARZ3NDEKTSV4RRFFQ69G5FAV'],
   shortcuts: ['#/keys', (page) => page.keyboard.press('?')],

@@ -121,7 +121,7 @@ check(
       await page.getByRole('heading', { name: title, level: 1 }).waitFor();
       await page.waitForLoadState('networkidle');
       assert.equal(await page.getByRole('alert').count(), 0, `${hash} shows a failure`);
-      const changing = page.getByRole('button', { name: /^(create |delete|edit|rotate|try it|explain)/i });
+      const changing = page.getByRole('button', { name: /^(create |delete|edit|rotate|cancel|try it|explain)/i });
       assert.equal(await changing.count(), 0, `${hash} has a button that changes something`);
       assert.equal(await page.getByRole('switch').count(), 0);
     }

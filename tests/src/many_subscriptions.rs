@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnValue, WriteRequest};
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::routing::post;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -23,24 +24,61 @@ pub struct CountingPushService {
 }
 
 struct Counts {
-    received: Vec<AtomicU8>,
+    /// The pushes that arrived for each subscription, also those that were not accepted.
+    arrived: Vec<AtomicU8>,
+    /// Those that were accepted.
+    accepted: Vec<AtomicU8>,
     first: OnceLock<Instant>,
+    faulty: bool,
+}
+
+/// How the push service responds to the first push to a subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Response {
+    /// It accepts the push.
+    Accepted,
+    /// The subscription no longer exists.
+    Gone(u16),
+    /// It is busy; it accepts the next one.
+    Busy(u16),
+    /// It accepts the push, and the connection breaks before its response.
+    Broken,
+}
+
+impl Response {
+    /// The response of a faulty push service: of a hundred subscriptions one with 410, one with 404, three with 503, one with
+    /// 429 and one with a broken connection.
+    pub fn of(subscription: usize) -> Self {
+        match subscription % 100 {
+            0 => Self::Gone(410),
+            1 => Self::Gone(404),
+            2..=4 => Self::Busy(503),
+            5 => Self::Busy(429),
+            6 => Self::Broken,
+            _ => Self::Accepted,
+        }
+    }
 }
 
 impl CountingPushService {
-    /// Starts it for `subscriptions`.
-    pub async fn start(subscriptions: usize) -> Self {
-        let received = (0..subscriptions).map(|_| AtomicU8::new(0)).collect();
-        let counts = Arc::new(Counts { received, first: OnceLock::new() });
+    /// Starts it for `subscriptions`; it accepts every push, unless it is `faulty`.
+    pub async fn start(subscriptions: usize, faulty: bool) -> Self {
+        let zeros = || (0..subscriptions).map(|_| AtomicU8::new(0)).collect();
+        let counts = Arc::new(Counts { arrived: zeros(), accepted: zeros(), first: OnceLock::new(), faulty });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let accept = async |State(counts): State<Arc<Counts>>, Path((index, _)): Path<(usize, String)>| {
-            counts.received[index].fetch_add(1, Ordering::Relaxed);
-            counts.first.get_or_init(Instant::now);
-            StatusCode::CREATED
-        };
-        let router = Router::new().route("/{index}/{rest}", post(accept)).with_state(Arc::clone(&counts));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("a server") });
+        let shared = Arc::clone(&counts);
+        let server = tokio::spawn(async move {
+            loop {
+                let (connection, _) = listener.accept().await.expect("a connection");
+                let counts = Arc::clone(&shared);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let response = counts.respond(request.uri().path());
+                    async move { response }
+                });
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), service));
+            }
+        });
         Self { address, counts, server }
     }
 
@@ -49,14 +87,35 @@ impl CountingPushService {
         self.address
     }
 
-    /// How many pushes arrived for each subscription.
-    pub fn received(&self) -> Vec<u8> {
-        self.counts.received.iter().map(|times| times.load(Ordering::Relaxed)).collect()
+    /// How many pushes it accepted for each subscription.
+    pub fn accepted(&self) -> Vec<u8> {
+        self.counts.accepted.iter().map(|times| times.load(Ordering::Relaxed)).collect()
     }
 
     /// The time of the first push.
     pub fn first(&self) -> Instant {
         *self.counts.first.get().expect("a push")
+    }
+}
+
+impl Counts {
+    /// The response to a push to this path; an error breaks the connection.
+    fn respond(&self, path: &str) -> std::io::Result<axum::http::Response<String>> {
+        self.first.get_or_init(Instant::now);
+        let subscription: usize = path.split('/').nth(1).and_then(|part| part.parse().ok()).expect("a subscription");
+        let first = self.arrived[subscription].fetch_add(1, Ordering::Relaxed) == 0;
+        let response = if first && self.faulty { Response::of(subscription) } else { Response::Accepted };
+        if matches!(response, Response::Accepted | Response::Broken) {
+            self.accepted[subscription].fetch_add(1, Ordering::Relaxed);
+        }
+        let status = match response {
+            Response::Accepted => 201,
+            Response::Gone(status) | Response::Busy(status) => status,
+            Response::Broken => return Err(std::io::ErrorKind::ConnectionReset.into()),
+        };
+        let mut built = axum::http::Response::new(String::new());
+        *built.status_mut() = StatusCode::from_u16(status).expect("a status");
+        Ok(built)
     }
 }
 

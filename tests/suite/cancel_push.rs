@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{App, Browser, User};
+use tests::{App, Browser, User, many_subscriptions};
 
 /// The push, once it is as expected.
 async fn push_when(admin: &User<'_>, id: &str, expected: impl Fn(&Value) -> bool) -> Value {
@@ -79,6 +79,30 @@ async fn the_rest_of_an_audience_gets_nothing_of_a_canceled_push() {
     let sent = browsers.iter().filter(|browser| browser.attempts() > 0).count();
     assert_eq!((sent, &stopped["status"]), (100, &json!("canceled")), "the page in flight is sent to its end");
     assert_eq!(stopped["counts"], json!({ "recipients": 100, "delivered": 100, "gone": 0, "failed": 0 }));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_push_is_canceled_in_all_its_parts() {
+    const OTHERS: usize = 2_000;
+    let app = App::start().await;
+    let (admin, browser) = (app.admin().await, app.push_service.browser());
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    // At a host that is not allowed, so that each has failed at once.
+    many_subscriptions::seed(&app, OTHERS, OTHERS, &[], "127.0.0.1:9".parse().expect("an address")).await;
+    let hold = browser.hold();
+    let push = app.key().create().await.push(&json!({ "title": "Stop" })).await.expect(202).json();
+    let id = push["id"].as_str().expect("an id");
+    push_when(&admin, id, |push| push["counts"]["failed"].as_u64() >= Some(900)).await;
+
+    let canceled = admin.post(&format!("/pushes/{id}/cancel"), &json!({})).await.expect(200).json();
+    drop(hold);
+
+    assert!(canceled["counts"]["failed"].as_u64() >= Some(900), "{canceled}");
+    let stopped = stopped(&admin, id).await;
+    assert_eq!(stopped["status"], "canceled");
+    let sum: u64 = ["delivered", "gone", "failed"].iter().filter_map(|count| stopped["counts"][count].as_u64()).sum();
+    assert_eq!(stopped["counts"]["recipients"], sum, "{stopped}");
     app.stop().await;
 }
 

@@ -1,13 +1,14 @@
 // Activates and deactivates a key. What it shows is what the server answered, never what was hoped.
 
 import { useState } from 'preact/hooks';
-import type { Key } from '../api/types.ts';
+import type { Key, KeyChanges } from '../api/types.ts';
 import { now } from '../clock.ts';
 import { formatRelative } from '../format.ts';
 import { texts } from '../texts.ts';
 import { announce } from '../ui/announce.ts';
 import { Dialog, DialogButtons } from '../ui/dialog.tsx';
 import { useAction } from '../ui/use-action.ts';
+import { CancelPushes } from './cancel-pushes.tsx';
 import { putKey, removeKey } from './key-list.ts';
 import { changeKey, getKey } from './requests.ts';
 import { usedThisWeek } from './status.ts';
@@ -23,12 +24,13 @@ export function ActiveSwitch({ of: key, onChanged }: Props) {
   const { busy, failure, run } = useAction();
   const active = key.status === 'active';
 
-  async function change() {
+  async function change(changes: KeyChanges) {
     setAsking(false);
     setNotice('');
     const failed = await run(async () => {
-      await changeKey(key, { status: active ? 'inactive' : 'active' });
-      announce(texts.keys.switched(key.name, !active));
+      await changeKey(key, changes);
+      const { switched, switchedAndCanceled } = texts.keys;
+      announce(changes.cancel_pushes ? switchedAndCanceled(key.name) : switched(key.name, !active));
       onChanged?.();
     });
     if (failed?.status === 412) await refresh();
@@ -44,6 +46,12 @@ export function ActiveSwitch({ of: key, onChanged }: Props) {
     });
   }
 
+  function toggle() {
+    if (!active) void change({ status: 'active' });
+    else if (usedThisWeek(key, now.value)) setAsking(true);
+    else void change({ status: 'inactive' });
+  }
+
   return (
     <>
       <button
@@ -53,7 +61,7 @@ export function ActiveSwitch({ of: key, onChanged }: Props) {
         aria-checked={active}
         aria-label={texts.status.switchName(key.name)}
         aria-busy={busy}
-        onClick={() => (active && usedThisWeek(key, now.value) ? setAsking(true) : void change())}
+        onClick={toggle}
       >
         <span class="switch-thumb" />
       </button>
@@ -62,19 +70,35 @@ export function ActiveSwitch({ of: key, onChanged }: Props) {
           {notice || `${failure?.title}: ${failure?.detail}`}
         </span>
       )}
-      {asking && (
-        <Dialog title={texts.switchOff.title(key.name)} onClose={() => setAsking(false)}>
-          <p>{texts.switchOff.used(formatRelative(key.last_used_at ?? '', now.value))}</p>
-          <DialogButtons>
-            <button type="button" class="button" onClick={() => setAsking(false)}>
-              {texts.common.cancel}
-            </button>
-            <button type="button" class="button primary" onClick={change}>
-              {texts.switchOff.confirm}
-            </button>
-          </DialogButtons>
-        </Dialog>
-      )}
+      {asking && <SwitchOffDialog of={key} onClose={() => setAsking(false)} onConfirm={change} />}
     </>
+  );
+}
+
+interface SwitchOffProps {
+  of: Key;
+  onClose: () => void;
+  onConfirm: (changes: KeyChanges) => void;
+}
+
+function SwitchOffDialog({ of: key, onClose, onConfirm }: SwitchOffProps) {
+  const [cancelPushes, setCancelPushes] = useState(false);
+  return (
+    <Dialog title={texts.switchOff.title(key.name)} onClose={onClose}>
+      <p>{texts.switchOff.used(formatRelative(key.last_used_at ?? '', now.value))}</p>
+      <CancelPushes checked={cancelPushes} onChange={setCancelPushes} />
+      <DialogButtons>
+        <button type="button" class="button" onClick={onClose}>
+          {texts.common.cancel}
+        </button>
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => onConfirm({ status: 'inactive', ...(cancelPushes && { cancel_pushes: true }) })}
+        >
+          {texts.switchOff.confirm}
+        </button>
+      </DialogButtons>
+    </Dialog>
   );
 }

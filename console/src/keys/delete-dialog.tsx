@@ -10,6 +10,7 @@ import { Dialog, DialogButtons } from '../ui/dialog.tsx';
 import { FailureNote } from '../ui/failure-note.tsx';
 import { TextField } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
+import { CancelPushes } from './cancel-pushes.tsx';
 import { deleteKey } from './requests.ts';
 import { usedThisWeek } from './status.ts';
 import { requestsOfWeek } from './usage.tsx';
@@ -24,6 +25,7 @@ interface Props {
 
 export function DeleteDialog({ of: key, onClose, onDeleted, focusAfter }: Props) {
   const [typed, setTyped] = useState('');
+  const [cancelPushes, setCancelPushes] = useState(false);
   const { busy, failure, run } = useAction();
   const inUse = usedThisWeek(key, now.value);
   const confirmed = !inUse || typed.trim() === key.name.trim();
@@ -32,10 +34,10 @@ export function DeleteDialog({ of: key, onClose, onDeleted, focusAfter }: Props)
     event.preventDefault();
     if (!confirmed) return;
     await run(async () => {
-      await deleteKey(key.id);
+      await deleteKey(key.id, cancelPushes);
       onDeleted();
       onClose();
-      announce(texts.delete.done(key.name));
+      announce(cancelPushes ? texts.delete.doneAndCanceled(key.name) : texts.delete.done(key.name));
     });
   }
 
@@ -63,6 +65,7 @@ export function DeleteDialog({ of: key, onClose, onDeleted, focusAfter }: Props)
             />
           </>
         )}
+        <CancelPushes checked={cancelPushes} onChange={setCancelPushes} />
         <FailureNote failure={failure} />
         <DialogButtons>
           <button type="button" class="button" onClick={onClose}>

@@ -102,7 +102,7 @@ function KeyDetails({ of: key, onChanged }: { of: Key; onChanged: () => void }) 
             <UsageChart usage={key.usage} />
           </Section>
           <Section title={texts.key.pushes}>
-            <PushTable keyId={key.id} />
+            <PushTable keyId={key.id} keyVersion={key.etag} />
           </Section>
           {isAdmin.value && (
             <Section title={texts.explain.title}>

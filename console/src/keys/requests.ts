@@ -37,7 +37,9 @@ export async function rotateKey(
   return rotated;
 }
 
-export async function deleteKey(id: string): Promise<void> {
-  await request(() => client.DELETE('/keys/{id}', { params: { path: { id } } }));
+/** Deletes a key, and cancels the pushes that it has sent if that is asked for. */
+export async function deleteKey(id: string, cancelPushes = false): Promise<void> {
+  const params = { path: { id }, ...(cancelPushes && { query: { cancel_pushes: true } }) };
+  await request(() => client.DELETE('/keys/{id}', { params }));
   removeKey(id);
 }

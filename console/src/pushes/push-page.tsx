@@ -1,18 +1,21 @@
 // One push: whom it was for, and how far its delivery is.
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import { isAdmin } from '../account.ts';
 import type { Push } from '../api/types.ts';
 import { formatNumber } from '../format.ts';
 import { href, keyHref } from '../router.ts';
 import { texts } from '../texts.ts';
 import { Fact, Facts } from '../ui/facts.tsx';
 import { FailureNote } from '../ui/failure-note.tsx';
+import { Icon } from '../ui/icons.tsx';
 import { Page } from '../ui/page.tsx';
 import { Skeleton } from '../ui/skeleton.tsx';
 import { Time } from '../ui/time.tsx';
 import { useLoaded } from '../ui/use-loaded.ts';
 import { AudienceText } from './audience.tsx';
-import { PushStatus } from './push-status.tsx';
+import { CancelPushDialog } from './cancel-push-dialog.tsx';
+import { PushStatus, isCancelable } from './push-status.tsx';
 import { getPush } from './requests.ts';
 
 const REFRESH_MS = 2000;
@@ -20,10 +23,11 @@ const REFRESH_MS = 2000;
 const back = { href: href('pushes'), label: texts.push.back };
 
 export function PushPage({ id }: { id: string }) {
-  const { value: push, failure, reload } = useLoaded(() => getPush(id), [id]);
+  const { value: push, failure, reload, set } = useLoaded(() => getPush(id), [id]);
+  const [canceling, setCanceling] = useState(false);
 
   useEffect(() => {
-    if (!push || push.status === 'done') return;
+    if (!push || push.finished_at !== null) return;
     const timer = setTimeout(reload, REFRESH_MS);
     return () => clearTimeout(timer);
   }, [push, reload]);
@@ -35,11 +39,25 @@ export function PushPage({ id }: { id: string }) {
       </Page>
     );
   }
+  const showCanceled = (canceled: Push) => {
+    set(canceled);
+    // Drops the answer of a request that was sent before.
+    reload();
+  };
+  const cancel = isAdmin.value && push && isCancelable(push) && (
+    <button type="button" class="button danger" onClick={() => setCanceling(true)}>
+      <Icon name="close" />
+      {texts.cancelPush.submit}
+    </button>
+  );
   return (
-    <Page title={texts.push.title} back={back} badge={push && <PushStatus of={push} />}>
+    <Page title={texts.push.title} back={back} badge={push && <PushStatus of={push} />} actions={cancel}>
       <FailureNote failure={failure} onRetry={reload} />
       {!push && !failure && <Skeleton />}
       {push && <PushDetails of={push} />}
+      {push && canceling && (
+        <CancelPushDialog of={push} onClose={() => setCanceling(false)} onCanceled={showCanceled} />
+      )}
     </Page>
   );
 }
@@ -47,7 +65,9 @@ export function PushPage({ id }: { id: string }) {
 function PushDetails({ of: push }: { of: Push }) {
   const words = texts.push;
   const { recipients, delivered, gone, failed } = push.counts;
-  const finished = delivered + gone + failed;
+  const withResult = delivered + gone + failed;
+  const finished = push.finished_at !== null;
+  const max = Math.max(1, recipients);
   return (
     <>
       <div class="numbers">
@@ -58,10 +78,10 @@ function PushDetails({ of: push }: { of: Push }) {
       </div>
       <section class="card section">
         <label class="progress">
-          <span>{words.progressText(finished, recipients)}</span>
-          <progress max={Math.max(1, recipients)} value={push.status === 'done' ? Math.max(1, recipients) : finished} />
+          <span>{words.progressText(withResult, recipients)}</span>
+          <progress max={max} value={finished ? max : withResult} />
         </label>
-        {push.status !== 'done' && <p class="muted">{words.updating}</p>}
+        <ProgressHint of={push} />
         <Facts>
           <Fact term={words.key}>
             <a href={keyHref(push.key.id)}>
@@ -90,6 +110,12 @@ function PushDetails({ of: push }: { of: Push }) {
       </section>
     </>
   );
+}
+
+function ProgressHint({ of: { status, finished_at } }: { of: Push }) {
+  if (status === 'done') return null;
+  if (status !== 'canceled') return <p class="muted">{texts.push.updating}</p>;
+  return <p class="muted">{finished_at === null ? texts.push.canceling : texts.push.canceled}</p>;
 }
 
 function Count({ label, value, hint }: { label: string; value: number; hint?: string }) {

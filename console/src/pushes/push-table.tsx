@@ -1,17 +1,22 @@
 // Recent pushes: of the account, or of one key.
 
+import { useRef, useState } from 'preact/hooks';
+import { isAdmin } from '../account.ts';
 import { client, request } from '../api/client.ts';
-import { formatNumber } from '../format.ts';
+import type { Push } from '../api/types.ts';
+import { formatExact, formatNumber } from '../format.ts';
 import { href, keyHref, pushHref } from '../router.ts';
 import { texts } from '../texts.ts';
 import { Empty } from '../ui/empty.tsx';
+import { Icon } from '../ui/icons.tsx';
 import { More } from '../ui/more.tsx';
 import { Skeleton } from '../ui/skeleton.tsx';
 import { Cell, Head, RowHead, Table } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { usePages } from '../ui/use-pages.ts';
 import { AudienceText } from './audience.tsx';
-import { PushStatus } from './push-status.tsx';
+import { CancelPushDialog } from './cancel-push-dialog.tsx';
+import { PushStatus, isCancelable } from './push-status.tsx';
 
 const PAGE_SIZE = 50;
 const FEW = 5;
@@ -19,11 +24,13 @@ const FEW = 5;
 interface Props {
   /** On a key's page: the last few of this key. */
   keyId?: string;
+  /** Changes when the key does: that may have canceled its pushes. */
+  keyVersion?: string;
   /** On the page of all pushes: those of this key. */
   filter?: string;
 }
 
-export function PushTable({ keyId, filter }: Props) {
+export function PushTable({ keyId, keyVersion, filter }: Props) {
   const short = keyId !== undefined;
   const sender = keyId ?? filter;
   const pages = usePages(
@@ -32,8 +39,21 @@ export function PushTable({ keyId, filter }: Props) {
       const page = await request(() => client.GET('/pushes', { params: { query } }));
       return { items: page.pushes, next: page.next_cursor };
     },
-    [sender],
+    [sender, keyVersion],
   );
+  const [canceling, setCanceling] = useState<Push | null>(null);
+  const row = useRef<HTMLTableRowElement | null>(null);
+
+  function cancel(push: Push, button: HTMLElement) {
+    row.current = button.closest('tr');
+    setCanceling(push);
+  }
+
+  /** The button that opened the dialog, or the row's link: a canceled push has no button. */
+  const focusInRow = () =>
+    row.current?.querySelector<HTMLElement>('.row-actions button') ??
+    row.current?.querySelector<HTMLElement>('a') ??
+    null;
 
   const labels = texts.pushes.columns;
   if (pages.items === null) return pages.failure ? <More pages={pages} /> : <Skeleton lines={3} />;
@@ -58,6 +78,11 @@ export function PushTable({ keyId, filter }: Props) {
             <Head number>{labels.delivered}</Head>
             {!short && <Head number>{labels.gone}</Head>}
             <Head number>{labels.failed}</Head>
+            {isAdmin.value && (
+              <Head>
+                <span class="visually-hidden">{labels.actions}</span>
+              </Head>
+            )}
           </>
         }
       >
@@ -92,6 +117,21 @@ export function PushTable({ keyId, filter }: Props) {
             <Cell number label={labels.failed}>
               {formatNumber(push.counts.failed)}
             </Cell>
+            {isAdmin.value && (
+              <td role="cell" class="row-actions">
+                {isCancelable(push) && (
+                  <button
+                    type="button"
+                    class="button quiet small"
+                    aria-label={texts.pushes.cancelName(formatExact(push.created_at))}
+                    onClick={(event) => cancel(push, event.currentTarget)}
+                  >
+                    <Icon name="close" />
+                    {texts.pushes.cancel}
+                  </button>
+                )}
+              </td>
+            )}
           </tr>
         ))}
       </Table>
@@ -103,6 +143,14 @@ export function PushTable({ keyId, filter }: Props) {
         )
       ) : (
         <More pages={pages} />
+      )}
+      {canceling && (
+        <CancelPushDialog
+          of={canceling}
+          onClose={() => setCanceling(null)}
+          onCanceled={(current) => pages.replace(canceling, current)}
+          focusAfter={focusInRow}
+        />
       )}
     </>
   );

@@ -118,7 +118,9 @@ function Subscribe({ start, onSubscribed }: SubscribeProps) {
   );
 }
 
-type Outcome = { state: 'waiting' | 'late' | 'delivered' | 'failed' } | { state: 'arrived'; seconds: string };
+type Outcome =
+  | { state: 'waiting' | 'late' | 'delivered' | 'failed' | 'canceled' }
+  | { state: 'arrived'; seconds: string };
 
 function Send({ trial }: { trial: Trial }) {
   const [title, setTitle] = useState<string>(texts.tryIt.sample);
@@ -143,8 +145,8 @@ function Send({ trial }: { trial: Trial }) {
         return;
       }
       const { status, counts } = await getPush(id);
-      if (status === 'done' && counts.delivered === 0) {
-        setOutcome({ state: 'failed' });
+      if (status === 'canceled' || (status === 'done' && counts.delivered === 0)) {
+        setOutcome({ state: status === 'canceled' ? 'canceled' : 'failed' });
         return;
       }
       if (status === 'done') setOutcome({ state: 'delivered' });
@@ -188,5 +190,6 @@ function outcomeText(outcome: Outcome): string {
     late: texts.tryIt.late,
     delivered: texts.tryIt.delivered,
     failed: texts.tryIt.failed,
+    canceled: texts.tryIt.canceled,
   }[outcome.state];
 }

@@ -14,6 +14,8 @@ export interface Pages<T> {
   loading: boolean;
   failure: Failure | null;
   more: () => void;
+  /** Shows a newer version of an item. */
+  replace: (old: T, current: T) => void;
 }
 
 export function usePages<T>(load: (cursor: string | undefined) => Promise<Page<T>>, inputs: unknown[]): Pages<T> {
@@ -48,5 +50,8 @@ export function usePages<T>(load: (cursor: string | undefined) => Promise<Page<T
     };
   }, inputs);
 
-  return { items, hasMore: next !== null, loading, failure, more: () => void loadPage(next ?? undefined) };
+  const replace = (old: T, current: T) =>
+    setItems((before) => before?.map((item) => (item === old ? current : item)) ?? null);
+
+  return { items, hasMore: next !== null, loading, failure, more: () => void loadPage(next ?? undefined), replace };
 }

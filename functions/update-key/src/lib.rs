@@ -19,8 +19,8 @@ use shared::store::{EditOutcome, Store};
 pub const ROUTES: Routes = &[("PATCH", "/keys/{id}")];
 
 /// The maximum number of channels that one write adds and removes. A transaction writes 100 items: the key, its event in two
-/// histories, the cancellation of its pushes, and the key count of each changed channel.
-const MAX_CHANNELS_PER_WRITE: usize = 96;
+/// histories, and the key count of each changed channel; one less with the cancellation of its pushes.
+const MAX_CHANNELS_PER_WRITE: usize = 97;
 
 /// The fields to change; `None` is unchanged.
 pub struct Changes {
@@ -49,7 +49,8 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
         precondition.check(&before.revision)?;
         let at = now.strictly_after(before.updated_at);
         let after = changed(store, &admin.account, &before, &changes, at).await?;
-        let shrunk = shrink_first(&before, &after, at);
+        let max_channels = MAX_CHANNELS_PER_WRITE - usize::from(changes.cancels);
+        let shrunk = shrink_first(&before, &after, max_channels, at);
         let next = shrunk.as_ref().unwrap_or(&after);
         let event = AuditEvent::new(Action::Changed, &admin.actor, Some(&before), Some(next), at);
         if event.changes.is_empty() {
@@ -70,11 +71,11 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
 
 /// The first of two steps of a change that one transaction cannot hold: it removes enough of the channels that the key loses.
 /// In between, the key reaches less than before, and never more.
-fn shrink_first(before: &Key, after: &Key, now: Timestamp) -> Option<Key> {
+fn shrink_first(before: &Key, after: &Key, max_channels: usize, now: Timestamp) -> Option<Key> {
     let (old, new) = (before.scope.channels(), after.scope.channels());
     let lost: Vec<&Slug> = old.iter().filter(|(slug, id)| new.get(slug) != Some(id)).map(|(slug, _)| slug).collect();
     let changed = lost.len() + new.len() - (old.len() - lost.len());
-    let excess = changed.checked_sub(MAX_CHANNELS_PER_WRITE).filter(|excess| *excess > 0)?;
+    let excess = changed.checked_sub(max_channels).filter(|excess| *excess > 0)?;
 
     let mut channels = old.clone();
     for slug in lost.into_iter().take(excess) {

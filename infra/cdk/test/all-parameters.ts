@@ -50,6 +50,7 @@ export const PARAMETERS: Record<string, string | number> = {
   UserRequestRate: '20',
   // A number, as the property is: the id of a version is a hash of its function's properties.
   AuthorizerConcurrency: 5,
+  DeliveryConcurrency: '50',
   MaxKeysPerAccount: '10',
   MaxChannelsPerAccount: '20',
   FloodThreshold: '100',

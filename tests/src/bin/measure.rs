@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use tests::measure::{
-    cost, counting_faults, flood, idempotency, kills, limits, load, malformed, revocation, rotation, soak, startup,
-    usage,
+    cost, counting_faults, flood, idempotency, kills, limits, load, malformed, revocation, rotation, scale, soak,
+    startup, usage,
 };
 
 #[derive(Parser)]
@@ -70,6 +70,9 @@ enum Measurement {
         /// The functions that run at once.
         #[arg(long, default_value_t = 10)]
         functions: usize,
+        /// A push service that rejects some subscriptions and breaks connections.
+        #[arg(long)]
+        faulty: bool,
     },
     /// Kills functions during a push to 10,000, and the program while clients send.
     Kills {
@@ -82,6 +85,12 @@ enum Measurement {
     Flood {
         #[arg(default_value_t = 60)]
         seconds: u32,
+    },
+    /// Computes what bounds a large push on AWS, and writes docs/scale.md.
+    Scale {
+        /// Fail if the page is different.
+        #[arg(long)]
+        check: bool,
     },
     /// A mixed load: exact counters, no 5xx, and flat memory and open files.
     Soak {
@@ -106,11 +115,12 @@ async fn main() {
         Measurement::Idempotency { rounds } => idempotency::run(rounds).await,
         Measurement::Malformed { requests, seed } => malformed::run(requests, seed).await,
         Measurement::Cost { recipients } => cost::run(recipients).await,
-        Measurement::Load { subscriptions, counted, channels, functions } => {
-            load::run(subscriptions, counted.unwrap_or(subscriptions), channels, functions).await;
+        Measurement::Load { subscriptions, counted, channels, functions, faulty } => {
+            load::run(subscriptions, counted.unwrap_or(subscriptions), channels, functions, faulty).await;
         }
         Measurement::Kills { functions, programs } => kills::run(functions, programs).await,
         Measurement::Flood { seconds } => flood::run(seconds),
+        Measurement::Scale { check } => scale::run(check),
         Measurement::Soak { seconds } => soak::run(seconds).await,
         Measurement::Startup { starts } => startup::run(starts).await,
     }

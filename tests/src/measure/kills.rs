@@ -40,7 +40,7 @@ pub async fn run(functions: usize, programs: usize) {
 }
 
 async fn kill_functions(kills: usize) {
-    let service = CountingPushService::start(RECIPIENTS).await;
+    let service = CountingPushService::start(RECIPIENTS, false).await;
     let app = App::start().await;
     seed(&app, RECIPIENTS, RECIPIENTS, &[], service.address()).await;
     let queue = Queue::new(&app);
@@ -75,7 +75,7 @@ async fn kill_functions(kills: usize) {
     }
 
     let seen = key.get(&format!("/push/{push}")).await.expect(200).json();
-    let received = service.received();
+    let received = service.accepted();
     let lost = received.iter().map(|times| usize::from(*times == 0)).sum::<usize>();
     let twice: usize = received.iter().map(|times| usize::from(times.saturating_sub(1))).sum();
     print_line(&format!(

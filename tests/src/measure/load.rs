@@ -17,7 +17,7 @@ use super::print::print_line;
 use crate::app::App;
 use crate::dynamodb_limits::DynamoDbLimits;
 use crate::fault_proxy::FaultProxy;
-use crate::many_subscriptions::{CountingPushService, seed};
+use crate::many_subscriptions::{CountingPushService, Response, seed};
 
 /// The share of a limit from which a partition or an item is named.
 const BUSY: f64 = 0.1;
@@ -30,9 +30,9 @@ const MAX_UNITS_OF_CHANNELS: (f64, f64) = (0.03, 0.3);
 const MANY: usize = 10_000;
 
 /// Sends one push to `subscriptions`, each of which is in every one of `channels`, with at most `functions` at once. The
-/// approximate numbers of subscriptions say `counted`.
-pub async fn run(subscriptions: usize, counted: usize, channels: usize, functions: usize) {
-    let service = CountingPushService::start(subscriptions).await;
+/// approximate numbers of subscriptions say `counted`. With `faulty`, the push service rejects some and breaks connections.
+pub async fn run(subscriptions: usize, counted: usize, channels: usize, functions: usize, faulty: bool) {
+    let service = CountingPushService::start(subscriptions, faulty).await;
     let app = App::start().await;
     let slugs: Vec<String> = (0..channels).map(|index| format!("channel-{index}")).collect();
     let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
@@ -57,14 +57,14 @@ pub async fn run(subscriptions: usize, counted: usize, channels: usize, function
     let push = send(&handlers, context).await;
     let accepted = started.elapsed();
     let messages = deliver(&queue, &handlers["Deliver"], functions).await;
-    let last = started.elapsed();
+    let total = started.elapsed();
     let first = service.first().duration_since(started);
 
     let (written, read, calls) = totals(&proxy);
     let of = |units: f64| units / subscriptions as f64;
     print_line(&format!(
         "load: {subscriptions} recipients in {channels} channels, {functions} functions: accepted in {accepted:.0?}, \
-         the first after {first:.0?}, all after {last:.1?}; {:.4} write units, {:.4} read units, {:.5} messages and {:.4} calls \
+         the first after {first:.0?}, all after {total:.1?}; {:.4} write units, {:.4} read units, {:.5} messages and {:.4} calls \
          a recipient; memory +{} MB",
         of(written),
         of(read),
@@ -77,14 +77,26 @@ pub async fn run(subscriptions: usize, counted: usize, channels: usize, function
         print_line(&format!("load: {:.0} % of its limit in some second: {name}", share * 100.0));
     }
     let seen = key.get(&format!("/push/{push}")).await.expect(200).json();
-    let expected = json!({ "recipients": subscriptions, "delivered": subscriptions, "gone": 0, "failed": 0 });
+    let (gone, broken) = if faulty { expected_faults(subscriptions) } else { (0, 0) };
+    let expected = json!({ "recipients": subscriptions, "delivered": subscriptions - gone, "gone": gone, "failed": 0 });
     assert_eq!((&seen["status"], &seen["counts"]), (&json!("done"), &expected));
-    assert!(service.received().iter().all(|times| *times == 1), "each recipient got it once");
-    if subscriptions >= MANY {
+    let accepted = service.accepted();
+    let lost = accepted.iter().map(|times| usize::from(*times == 0)).sum::<usize>() - gone;
+    let twice = accepted.iter().map(|times| usize::from(times.saturating_sub(1))).sum::<usize>();
+    print_line(&format!("load: {lost} lost, {twice} sent again after a broken connection; {}", seen["counts"]));
+    assert_eq!((lost, twice), (0, broken), "each recipient got it once");
+    if subscriptions >= MANY && !faulty {
         let (max_written, max_read) = if channels == 1 { MAX_UNITS } else { MAX_UNITS_OF_CHANNELS };
         assert!(of(written) <= max_written && of(read) <= max_read, "a recipient costs more");
     }
     app.stop().await;
+}
+
+/// The subscriptions that are gone, and those whose connection breaks, at a faulty push service.
+fn expected_faults(subscriptions: usize) -> (usize, usize) {
+    let responses = (0..subscriptions).map(Response::of);
+    let of_kind = |kind: fn(&Response) -> bool| responses.clone().filter(kind).count();
+    (of_kind(|it| matches!(it, Response::Gone(_))), of_kind(|it| *it == Response::Broken))
 }
 
 /// Runs `functions` at once for the queue's messages until none is left; the number of messages.

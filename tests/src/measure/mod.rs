@@ -13,6 +13,7 @@ pub mod malformed;
 mod print;
 pub mod revocation;
 pub mod rotation;
+pub mod scale;
 pub mod soak;
 pub mod startup;
 pub mod usage;
