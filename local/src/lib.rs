@@ -46,7 +46,7 @@ use services::{
     SessionToken, dynamodb,
     iam::{self, Iam, Roles},
     secrets_manager::{self, Secrets},
-    sqs::{self, Counts, Journal, Queues},
+    sqs::{self, Counts, Journal, Message, Queues},
 };
 pub use start_error::StartError;
 use template::Template;
@@ -69,6 +69,8 @@ pub struct Options {
     pub push_hosts: Vec<String>,
     /// The address of `cargo lambda watch`; `None` runs the functions in this process.
     pub functions: Option<Url>,
+    /// Whether dead letters are moved back to the queue that they came from.
+    pub redrive: bool,
     /// The path of the template.
     pub template: PathBuf,
 }
@@ -109,6 +111,20 @@ fn redirect_urls(template: &Template, gateway: &str) -> RedirectUrls {
     }
 }
 
+/// The template's queues, with the messages of the journal.
+fn open_queues(
+    template: &Template,
+    journal: Option<(Journal, Vec<Message>)>,
+    redrive: bool,
+) -> Result<Arc<Queues>, StartError> {
+    let queues = Queues::new(template.queues.clone(), journal);
+    if redrive {
+        let cannot_write = |error| StartError::new(format!("the queue's journal cannot be written: {error}"));
+        queues.redrive().map_err(cannot_write)?;
+    }
+    Ok(Arc::new(queues))
+}
+
 impl Local {
     /// Starts the stack. All endpoints respond when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
@@ -132,7 +148,7 @@ impl Local {
         let mut template = Template::read(&options.template, &sqs_url)?;
         let database = dynamodb::open(data_path, &template.tables)?;
         let journal = data_path.map(Journal::open).transpose()?;
-        let queues = Arc::new(Queues::new(template.queues.clone(), journal));
+        let queues = open_queues(&template, journal, options.redrive)?;
         let secrets = Secrets::open(data_path, &template.secrets)?;
         for value in template.functions.values_mut().flat_map(|function| function.environment.values_mut()) {
             *value = secrets.resolve_references(value)?;

@@ -31,6 +31,9 @@ struct Flags {
     /// Run the functions in `cargo lambda watch` at this address
     #[arg(long, value_name = "URL")]
     functions: Option<Url>,
+    /// Deliver the dead letters again: the tasks that failed five times
+    #[arg(long)]
+    redrive: bool,
     /// The SAM template
     #[arg(long, default_value = TEMPLATE, value_name = "FILE", hide_default_value = true)]
     template: PathBuf,
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
         data: (!flags.memory).then_some(flags.data),
         push_hosts: flags.push_hosts,
         functions: flags.functions,
+        redrive: flags.redrive,
         template: flags.template,
     };
     let local = match Local::start(options.clone()).await {
@@ -84,7 +88,7 @@ fn banner(local: &Local, options: &Options) -> String {
   ID tokens        {url}/_local/token?user=admin@acme (or member@acme, admin@globex, member@globex, nobody@nowhere)
   Test browser     {url}/_local/browser (shows the pushes that are sent to it)
   Health           {url}/_local/health
-  Dead letters     {url}/_local/dead-letters
+  Dead letters     {url}/_local/dead-letters (start with --redrive to deliver them again)
   DynamoDB         {}
   SQS              {}
   Secrets Manager  {}

@@ -40,6 +40,7 @@ impl LocalApp {
             data: None,
             push_hosts: vec![push_service.address().to_string()],
             functions: address,
+            redrive: false,
             template: PathBuf::from(local::TEMPLATE),
         };
         let local = Local::start(options).await.unwrap_or_else(|e| panic!("{e}"));

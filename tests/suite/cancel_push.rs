@@ -62,7 +62,7 @@ async fn the_rest_of_an_audience_gets_nothing_of_a_canceled_push() {
     for browser in &browsers {
         subscriber.subscribe(browser, &[]).await;
     }
-    // Whoever is on the first page waits.
+    // The requests of the first page wait.
     let holds: Vec<_> = browsers.iter().map(Browser::hold).collect();
     let key = app.key().create().await;
     let id = key.push(&json!({ "title": "Stop" })).await.expect(202).json()["id"].as_str().expect("an id").to_owned();

@@ -69,6 +69,7 @@ async fn a_page_of_another_origin_reads_and_changes_nothing() {
         data: None,
         push_hosts: Vec::new(),
         functions: None,
+        redrive: false,
         template: PathBuf::from(local::TEMPLATE),
     });
     let pushgate = pushgate.await.unwrap_or_else(|e| panic!("{e}"));

@@ -95,6 +95,7 @@ impl Sample {
             data: None,
             push_hosts: Vec::new(),
             functions: None,
+            redrive: false,
             template: self.folder.path().join("template.yaml"),
         }
     }

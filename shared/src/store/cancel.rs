@@ -1,5 +1,5 @@
-//! Cancellation: of one push, by an attribute of its item, and of what a key has sent, by an item of the key. Whoever delivers
-//! looks before each page and each attempt.
+//! Cancellation: of one push, by an attribute of its item, and of what a key has sent, by an item of the key. A delivery looks
+//! before each attempt, and before a page if it has not looked for half a second.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 

@@ -118,7 +118,7 @@ fn chain(recipients: u64) -> Times {
     Times { first, last: first + (pages - 1.0) * CHAIN_STEP + PAGE as f64 * CPU }
 }
 
-/// A duration for people.
+/// A duration in the unit that fits.
 fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s"),
@@ -194,7 +194,7 @@ fn plot() -> String {
     let y = |seconds: f64| top + height - (seconds.max(0.1).log10() + 1.0) / 6.0 * height;
     let mut svg = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 380\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"760\" height=\"380\" fill=\"#ffffff\"/>\n<title>Seconds from the 202 to the last recipient</title>\n"
+         <rect width=\"760\" height=\"380\" fill=\"#ffffff\"/>\n<title>Seconds from the 202 to the last recipient</title>\n",
     );
     for power in 3..=8 {
         let at = x(10_f64.powi(power));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_for_people() {
+    fn numbers_and_durations_are_easy_to_read() {
         assert_eq!((thousands(999).as_str(), thousands(1_234_567).as_str()), ("999", "1,234,567"));
         assert_eq!(
             (duration(0.44).as_str(), duration(95.0).as_str(), duration(640.0).as_str()),

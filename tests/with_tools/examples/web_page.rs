@@ -33,6 +33,7 @@ impl Scene {
             data: None,
             push_hosts: vec![autopush.host()],
             functions: None,
+            redrive: false,
             template: PathBuf::from(local::TEMPLATE),
         });
         let pushgate = pushgate.await.unwrap_or_else(|e| panic!("{e}"));

@@ -229,6 +229,27 @@ impl Queues {
         counts
     }
 
+    /// Moves the messages of every dead-letter queue back to the queue that they came from, as `StartMessageMoveTask` does.
+    pub(crate) fn redrive(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        let mut moved = Vec::new();
+        for queue in self.settings.values() {
+            let Some(dead_letters) = &queue.dead_letter_queue else { continue };
+            for message in state.messages.iter_mut().filter(|message| message.queue == *dead_letters) {
+                message.queue.clone_from(&queue.name);
+                (message.receive_count, message.receipt_handle, message.visible_at) = (0, None, now);
+                moved.push(message.clone());
+            }
+        }
+        for message in &moved {
+            state.record(&Entry::state(message))?;
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
     /// The bodies of a queue's messages, oldest first.
     pub(crate) fn bodies(&self, queue: &str) -> Vec<String> {
         let mut state = self.lock();

@@ -52,6 +52,28 @@ async fn an_undeleted_message_is_redelivered_and_then_a_dead_letter() {
     assert_eq!(queues.counts(work), Counts { visible: 0, in_flight: 0, delayed: 0 });
 }
 
+#[test]
+fn dead_letters_are_sent_again_by_a_redrive_and_stay_so_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || Queues::new(settings(), Some(Journal::open(folder.path()).expect("a journal")));
+    {
+        let queues = start();
+        queues.send(work(&queues), "a".into(), None, None).expect("sent");
+        for _ in 0..2 {
+            queues.receive(work(&queues), 1, Some(Duration::ZERO));
+        }
+        assert_eq!(queues.bodies("dead"), ["a"]);
+    }
+    let queues = start();
+    assert_eq!(queues.bodies("dead"), ["a"], "a restart alone does not send it");
+    queues.redrive().expect("written");
+    assert!(queues.bodies("dead").is_empty());
+
+    let received = start().receive(work(&queues), 1, None);
+
+    assert_eq!((bodies(&received), received[0].receive_count), (vec!["a"], 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_earlier_receipt_handle_deletes_nothing() {
     let queues = queues();
