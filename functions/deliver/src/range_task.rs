@@ -165,7 +165,7 @@ async fn send_page(
     let attempts = work.delivery.transports.send(work.push, &targets).await?;
     let mut tally = Tally::default();
     for (recipient, attempt) in page.iter().zip(&attempts) {
-        tally.add(&recipient.id, attempt.result);
+        tally.add(&recipient.id, 0, attempt.result);
     }
     let mut result = tally.result(work.push, 0, Timestamp::now());
     result.counts.recipients = page.len() as u64;

@@ -1,5 +1,7 @@
 //! A task of a retry: another attempt to send to recipients of one page.
 
+use std::collections::HashMap;
+
 use shared::domain::delivery_task::RetryTask;
 use shared::domain::push::{DeliveryCounts, PushStatus};
 use shared::domain::time::Timestamp;
@@ -29,7 +31,8 @@ pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_
         }
         RetryLease::Acquired(pending) => {
             let (due, not_due): (Vec<_>, _) = pending.into_iter().partition(|pending| pending.not_before <= now);
-            let ids: Vec<_> = due.into_iter().map(|pending| pending.id).collect();
+            let ids: Vec<_> = due.iter().map(|pending| pending.id.clone()).collect();
+            let silent: HashMap<_, _> = due.into_iter().map(|pending| (pending.id, pending.silent)).collect();
             let mut found = store.subscriptions(&task.account, &ids).await?;
             // A subscription may have left the channels since the attempt before.
             found.retain(|stored| work.push.audience.contains(stored.memberships.keys()));
@@ -39,7 +42,8 @@ pub(crate) async fn run(work: &Work<'_>, retry: &RetryTask, log: &mut TaskLog<'_
             let not_due_count = not_due.len();
             let mut tally = Tally::new(not_due);
             for (stored, attempt) in found.iter().zip(&attempts) {
-                tally.add(&stored.subscription.id, attempt.result);
+                let id = &stored.subscription.id;
+                tally.add(id, silent.get(id).copied().unwrap_or_default(), attempt.result);
             }
             // One that ended between two attempts is gone.
             tally.counts.gone += (ids.len() - found.len()) as u64;

@@ -21,18 +21,16 @@ pub(crate) struct TaskResult {
     pub(crate) pending: Vec<PendingRetry>,
 }
 
-/// The attempts after which a recipient is given up whose push service does not answer: three quarters of an hour. One that
-/// answers that it is overloaded is tried for as long as the push lives.
-const MAX_SILENT_ATTEMPTS: u32 = 12;
+/// The requests after which a recipient is given up whose push service does not answer: about half an hour. One that answers
+/// that it is overloaded is tried for as long as the push lives.
+const MAX_SILENT_REQUESTS: u32 = 12;
 
 /// The results of a task, added up.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) counts: DeliveryCounts,
-    /// Recipients to retry, each not before this many seconds.
-    retry: Vec<(SubscriptionId, u32)>,
-    /// Recipients whose push service did not answer.
-    silent: Vec<SubscriptionId>,
+    /// Recipients to retry, each not before this many seconds, and with its requests that got no answer.
+    retry: Vec<(SubscriptionId, u32, u32)>,
     /// Recipients whose retry is not due yet.
     not_due: Vec<PendingRetry>,
 }
@@ -43,33 +41,29 @@ impl Tally {
         Self { not_due, ..Self::default() }
     }
 
-    /// Adds the result of one recipient.
-    pub(crate) fn add(&mut self, id: &SubscriptionId, result: DeliveryResult) {
+    /// Adds the result of one recipient, of which this number of requests before got no answer.
+    pub(crate) fn add(&mut self, id: &SubscriptionId, silent: u32, result: DeliveryResult) {
         match result {
             DeliveryResult::Delivered => self.counts.delivered += 1,
             DeliveryResult::Gone => self.counts.gone += 1,
             DeliveryResult::Failed | DeliveryResult::SignatureRejected => self.counts.failed += 1,
-            DeliveryResult::NoAnswer => self.silent.push(id.clone()),
-            DeliveryResult::Retry(after) => self.retry.push((id.clone(), after.unwrap_or(0).min(MAX_DELAY))),
+            DeliveryResult::NoAnswer if silent + 1 >= MAX_SILENT_REQUESTS => self.counts.failed += 1,
+            DeliveryResult::NoAnswer => self.retry.push((id.clone(), 0, silent + 1)),
+            DeliveryResult::Retry(after) => self.retry.push((id.clone(), after.unwrap_or(0).min(MAX_DELAY), silent)),
         }
     }
 
     /// Retries every recipient whose retry fits the time to live; the first retry always does.
     pub(crate) fn result(self, push: &Push, attempt: u32, now: Timestamp) -> TaskResult {
-        let Self { mut counts, mut retry, silent, not_due: mut pending } = self;
-        if attempt + 1 < MAX_SILENT_ATTEMPTS {
-            retry.extend(silent.into_iter().map(|id| (id, 0)));
-        } else {
-            counts.failed += silent.len() as u64;
-        }
+        let Self { mut counts, retry, not_due: mut pending } = self;
         let soonest = now.plus_seconds(i64::from(backoff(attempt)));
         let retry_until = push.created_at.plus_seconds(i64::from(push.ttl.seconds()).min(MAX_RETRY_AGE));
-        for (id, after) in retry {
+        for (id, after, silent) in retry {
             let not_before = now.plus_seconds(i64::from(after)).max(soonest);
             if not_before <= retry_until {
-                pending.push(PendingRetry { id, not_before });
+                pending.push(PendingRetry { id, not_before, silent });
             } else if attempt == 0 {
-                pending.push(PendingRetry { id, not_before: soonest.max(retry_until) });
+                pending.push(PendingRetry { id, not_before: soonest.max(retry_until), silent });
             } else {
                 counts.failed += 1;
             }
@@ -121,7 +115,7 @@ mod tests {
     fn after_one_retry(ttl: u64, attempt: u32, now: i64, retry_after: Option<u32>) -> TaskResult {
         let mut tally = Tally::default();
         let id = SubscriptionId::try_from("0".repeat(32)).expect("an id");
-        tally.add(&id, DeliveryResult::Retry(retry_after));
+        tally.add(&id, 0, DeliveryResult::Retry(retry_after));
         tally.result(&push(ttl), attempt, Timestamp::from_millis(now * 1000))
     }
 
@@ -146,7 +140,7 @@ mod tests {
     fn a_retry_beyond_the_ttl_does_not_cost_the_others_theirs() {
         let mut tally = Tally::default();
         for (digit, after) in [("0", Some(900)), ("1", None), ("2", Some(30))] {
-            tally.add(&SubscriptionId::try_from(digit.repeat(32)).expect("an id"), DeliveryResult::Retry(after));
+            tally.add(&SubscriptionId::try_from(digit.repeat(32)).expect("an id"), 0, DeliveryResult::Retry(after));
         }
 
         let result = tally.result(&push(600), 1, Timestamp::from_millis(300_000));
@@ -158,10 +152,10 @@ mod tests {
     #[test]
     fn no_recipient_waits_for_another_one_s_retry_after() {
         let ids = ["0", "1", "2"].map(|digit| SubscriptionId::try_from(digit.repeat(32)).expect("an id"));
-        let still = PendingRetry { id: ids[2].clone(), not_before: Timestamp::from_millis(200_000) };
+        let still = PendingRetry { id: ids[2].clone(), not_before: Timestamp::from_millis(200_000), silent: 0 };
         let mut tally = Tally::new(vec![still.clone()]);
-        tally.add(&ids[0], DeliveryResult::Retry(Some(900)));
-        tally.add(&ids[1], DeliveryResult::Retry(None));
+        tally.add(&ids[0], 0, DeliveryResult::Retry(Some(900)));
+        tally.add(&ids[1], 0, DeliveryResult::Retry(None));
 
         let result = tally.result(&push(86_400), 2, Timestamp::from_millis(100_000));
 
@@ -176,13 +170,19 @@ mod tests {
     #[test]
     fn a_recipient_whose_push_service_does_not_answer_is_given_up() {
         let id = SubscriptionId::try_from("0".repeat(32)).expect("an id");
-        for (attempt, result, waits) in
-            [(10, DeliveryResult::NoAnswer, 1), (11, DeliveryResult::NoAnswer, 0), (11, DeliveryResult::Retry(None), 1)]
-        {
+        for (silent, result, expected) in [
+            (0, DeliveryResult::NoAnswer, Some(1)),
+            (10, DeliveryResult::NoAnswer, Some(11)),
+            (11, DeliveryResult::NoAnswer, None),
+            (11, DeliveryResult::Retry(None), Some(11)),
+        ] {
             let mut tally = Tally::default();
-            tally.add(&id, result);
-            let result = tally.result(&push(86_400), attempt, Timestamp::from_millis(3_600_000));
-            assert_eq!((result.pending.len(), result.counts.failed), (waits, 1 - waits as u64), "{attempt}");
+            tally.add(&id, silent, result);
+            // However many attempts its page has had.
+            let result = tally.result(&push(86_400), 30, Timestamp::from_millis(3_600_000));
+            let left: Vec<u32> = result.pending.iter().map(|pending| pending.silent).collect();
+            assert_eq!(left, Vec::from_iter(expected), "{silent}");
+            assert_eq!(result.counts.failed, u64::from(expected.is_none()), "{silent}");
         }
     }
 

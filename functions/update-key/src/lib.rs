@@ -60,7 +60,13 @@ pub async fn handle(store: &Store, request: &Request) -> Result<Response, Proble
             return Ok(show(&before));
         }
         match (store.edit_key(&before, next, &event, changes.cancels).await?, shrunk) {
-            (EditOutcome::Written, None) => return Ok(show(&after)),
+            (EditOutcome::Written, None) => {
+                if changes.cancels {
+                    // Also what was accepted while the change was written.
+                    store.cancel_pushes_of(&admin.account, &id, Timestamp::now()).await?;
+                }
+                return Ok(show(&after));
+            }
             // The next attempt edits what this step wrote.
             (EditOutcome::Written, Some(shrunk)) => precondition = precondition.after(&shrunk.revision),
             (EditOutcome::Conflict | EditOutcome::LimitReached { .. }, _) => {}

@@ -77,7 +77,10 @@ impl Store {
     ) -> Result<EditOutcome, Error> {
         let update = self.update_key(before, key_item::edited(after))?;
         let mut writes = self.key_counts(&before.account, before.scope.channels(), after.scope.channels())?;
-        writes.cancellation = self.cancellation_if(cancels, before, event)?;
+        if cancels {
+            let cancellation = self.cancellation(&before.account, &before.id, Some(event.at), event.at)?;
+            writes.cancellation = Some(cancellation);
+        }
         self.edit(after, update, event, None, writes).await
     }
 
@@ -105,17 +108,10 @@ impl Store {
         let delete = delete.transact_delete(&self.tables.keys, item_key(&key.account, &key.id))?;
         let mut writes = self.key_counts(&key.account, key.scope.channels(), &Channels::new())?;
         writes.total = Some(counts::subtract(&self.tables.channels, &key.account, Counted::Keys)?);
-        writes.cancellation = self.cancellation_if(cancels, key, event)?;
+        if cancels {
+            writes.cancellation = Some(self.cancellation(&key.account, &key.id, None, event.at)?);
+        }
         self.edit(key, delete, event, None, writes).await
-    }
-
-    fn cancellation_if(
-        &self,
-        cancels: bool,
-        key: &Key,
-        event: &AuditEvent,
-    ) -> Result<Option<TransactWriteItem>, Error> {
-        cancels.then(|| self.cancellation(&key.account, &key.id, event.at)).transpose()
     }
 
     /// The update of a transaction that writes or removes these attributes.

@@ -24,14 +24,14 @@ use crate::domain::time::Timestamp;
 const TABLE: &str = "pushes";
 
 /// Also satisfied when our own earlier write was applied without a response.
-const NOT_STARTED: &str = "attribute_not_exists(pk) OR progress = :queued";
+const NOT_STARTED: &str = "attribute_not_exists(pk) OR (progress = :queued AND attribute_not_exists(canceled))";
 
 /// Whether the delivery of a push has started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryState {
     /// Nothing has been sent.
     NotStarted,
-    /// The queue has the push: its content and audience are final.
+    /// The queue has the push, or it is canceled: its content and audience are final.
     Started,
 }
 

@@ -22,6 +22,8 @@ pub struct PendingRetry {
     pub id: SubscriptionId,
     /// The earliest time of the retry.
     pub not_before: Timestamp,
+    /// The requests that got no answer.
+    pub silent: u32,
 }
 
 /// The state of a retry task when it is leased.
@@ -114,6 +116,8 @@ impl Store {
                 .value(":next", number(retry.attempt + 1))
                 .set("pending = :pending")
                 .value(":pending", pending_attribute(left))
+                .set("silent = :silent")
+                .value(":silent", silent_attribute(left))
                 .remove("#owner")
                 .remove("lease_ends");
             (next.transact_update(&self.tables.pushes, key)?, 0)
@@ -168,6 +172,7 @@ pub(super) fn put_first_retry(
         ("page".to_owned(), text(page.as_str())),
         ("attempt".to_owned(), number(1)),
         ("pending".to_owned(), pending_attribute(retries)),
+        ("silent".to_owned(), silent_attribute(retries)),
         ("expires".to_owned(), number(expires(now))),
     ]);
     Expression::default().transact_put(table, item)
@@ -191,11 +196,20 @@ fn pending_attribute(retries: &[PendingRetry]) -> AttributeValue {
     AttributeValue::M(retries.iter().map(|it| (it.id.as_str().to_owned(), timestamp(it.not_before))).collect())
 }
 
+/// The requests without an answer, of the recipients that have any.
+fn silent_attribute(retries: &[PendingRetry]) -> AttributeValue {
+    let silent = retries.iter().filter(|it| it.silent > 0);
+    AttributeValue::M(silent.map(|it| (it.id.as_str().to_owned(), number(it.silent))).collect())
+}
+
 fn pending(item: &Item) -> Result<Vec<PendingRetry>, Error> {
+    let reader = Reader::new(TABLE, item);
+    let silent = reader.map("silent")?;
     let pending = |(id, not_before): (String, AttributeValue)| {
-        let id = SubscriptionId::try_from(id).map_err(|_| Error::Malformed(TABLE))?;
         let millis = not_before.as_n().ok().and_then(|millis| millis.parse().ok()).ok_or(Error::Malformed(TABLE))?;
-        Ok(PendingRetry { id, not_before: Timestamp::from_millis(millis) })
+        let silent = silent.get(&id).and_then(|silent| silent.as_n().ok()?.parse().ok()).unwrap_or_default();
+        let id = SubscriptionId::try_from(id).map_err(|_| Error::Malformed(TABLE))?;
+        Ok(PendingRetry { id, not_before: Timestamp::from_millis(millis), silent })
     };
-    Reader::new(TABLE, item).map("pending")?.into_iter().map(pending).collect()
+    reader.map("pending")?.into_iter().map(pending).collect()
 }

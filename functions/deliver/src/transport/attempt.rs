@@ -38,8 +38,8 @@ impl Attempt {
         Self { result: DeliveryResult::Failed, outcome, host: None, status: None, millis: 0 }
     }
 
-    /// An attempt that was left for later, since the push service is left alone for a while.
-    pub(crate) fn skipped_for(result: DeliveryResult) -> Self {
-        Self { result, ..Self::skipped("paused") }
+    /// An attempt that is left for later, since the push service is left alone for these seconds, or has too much to do.
+    pub(crate) fn left_for(seconds: u32) -> Self {
+        Self { result: DeliveryResult::Retry(Some(seconds)), ..Self::skipped("paused") }
     }
 }

@@ -12,6 +12,7 @@ use shared::domain::time::Timestamp;
 use shared::domain::vapid::{VapidKey, VapidKeys};
 use shared::error::error_chain;
 use shared::log::event::millis;
+use tokio::time::timeout;
 
 use super::encrypt::encrypt;
 use super::origins::{Answer, Origins};
@@ -20,6 +21,10 @@ use crate::transport::attempt::{Attempt, DeliveryResult};
 
 /// The number of bytes of a response that are read so that the connection can be reused; a longer one closes it.
 const MAX_RESPONSE_BYTES: usize = 4_096;
+
+/// How long a request waits for others to the same origin to end, before it is left to a retry: a page must fit the function's
+/// minute.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A client for the allowed push services.
 pub(super) struct WebPushClient {
@@ -44,36 +49,25 @@ impl WebPushClient {
 
     /// Sends a plaintext to one target, signed with the key that it records. The record can be wrong after a rotation, so a
     /// push service that rejects the signature is offered the other keys, once each.
-    pub(super) async fn send(
-        &self,
-        push: &Push,
-        plaintext: &str,
-        target: &WebPush,
-        keys: &VapidKeys,
-        now: Timestamp,
-    ) -> Attempt {
+    pub(super) async fn send(&self, push: &Push, plaintext: &str, target: &WebPush, keys: &VapidKeys) -> Attempt {
         let Ok(endpoint) = self.hosts.endpoint(&target.endpoint) else {
             return Attempt::skipped("not_allowed");
         };
         let Ok(body) = encrypt(plaintext.as_bytes(), &target.p256dh, &target.auth) else {
             return Attempt::skipped("not_encrypted");
         };
-        let started = Instant::now();
+        let mut started = Instant::now();
         let host = endpoint.url().host_str().map(str::to_owned);
         let (mut result, mut status) = (DeliveryResult::SignatureRejected, None);
         for key in keys.preferred_order(&target.vapid_key) {
             let origin = self.origins.get(&endpoint.origin());
-            let permit = match origin.permit(Timestamp::now).await {
-                Ok(permit) => permit,
-                Err(pause) if pause.silent => {
-                    return Attempt { host, ..Attempt::skipped_for(DeliveryResult::NoAnswer) };
-                }
-                Err(pause) => {
-                    let after = Some(pause.seconds_left(Timestamp::now()));
-                    return Attempt { host, ..Attempt::skipped_for(DeliveryResult::Retry(after)) };
-                }
+            let permit = match timeout(MAX_WAIT, origin.permit(Timestamp::now)).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(pause)) => return Attempt { host, ..Attempt::left_for(pause.seconds_left(Timestamp::now())) },
+                Err(_) => return Attempt { host, ..Attempt::left_for(0) },
             };
-            (result, status) = self.post(push, body.clone(), &endpoint, key, now).await;
+            started = Instant::now();
+            (result, status) = self.post(push, body.clone(), &endpoint, key, Timestamp::now()).await;
             permit.answered(answer(result, status), Timestamp::now());
             if result != DeliveryResult::SignatureRejected {
                 break;

@@ -78,7 +78,7 @@ impl WebPushTransport {
         // Collected first: the compiler cannot name the lifetimes of a closure that lends to a future.
         let mut sends = Vec::with_capacity(indexes.len());
         for index in indexes {
-            let sent = self.client.send(push, plaintext, targets[index], keys, Timestamp::now());
+            let sent = self.client.send(push, plaintext, targets[index], keys);
             sends.push(async move { (index, sent.await) });
         }
         stream::iter(sends).buffer_unordered(CONCURRENCY).collect().await
