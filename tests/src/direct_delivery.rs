@@ -46,10 +46,15 @@ impl DirectDelivery {
 
     /// Saves a push to this audience without putting it on the queue.
     pub async fn save_push(&self, audience: Audience) -> Push {
+        self.save_push_of(KeyId::generate(Timestamp::now()), audience).await
+    }
+
+    /// The same for a push that this key sends.
+    pub async fn save_push_of(&self, key: KeyId, audience: Audience) -> Push {
         let now = Timestamp::now();
         let push = Push {
             id: PushId::generate(now),
-            key: KeyId::generate(now),
+            key,
             key_name: None,
             notification: serde_json::from_str(r#"{"title": "Hello"}"#).expect("a notification"),
             audience,

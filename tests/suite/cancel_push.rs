@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use shared::domain::audience::Audience;
+use shared::domain::id::KeyId;
+use shared::domain::push::PushStatus;
+use tests::direct_delivery::DirectDelivery;
 use tests::{App, Browser, User, many_subscriptions};
 
 /// The push, once it is as expected.
@@ -149,6 +153,24 @@ async fn a_key_is_deleted_together_with_what_it_has_sent() {
     assert_eq!(stopped(&admin, &canceled).await["status"], "canceled");
     assert_eq!(stopped(&admin, &kept).await["status"], "done");
     assert_eq!((browser.attempts(), browser.received().len()), (3, 1), "only the other key's push is retried");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_accepted_while_its_key_is_deleted_is_canceled_too() {
+    let app = App::start().await;
+    let (admin, browser) = (app.admin().await, app.push_service.browser());
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    let key = app.key().create().await;
+    admin.delete(&format!("/keys/{}?cancel_pushes=true", key.id)).await.expect(204);
+    let direct = DirectDelivery::new(&app, app.local().dynamodb_url()).await;
+
+    // Of a request that the authorizer allowed before.
+    let push = direct.save_push_of(KeyId::try_from(key.id.clone()).expect("an id"), Audience::All).await;
+    assert!(direct.deliver(&push).await);
+
+    assert_eq!(direct.find(&push).await.expect("the push").status, PushStatus::Canceled);
+    assert_eq!(browser.attempts(), 0);
     app.stop().await;
 }
 

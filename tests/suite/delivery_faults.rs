@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::http::StatusCode;
 use shared::domain::audience::Audience;
 use shared::domain::delivery_task::DeliveryTask;
 use shared::domain::push::{DeliveryCounts, PushStatus};
@@ -81,6 +84,32 @@ async fn a_task_that_another_function_holds_comes_again_when_its_lease_ends() {
     let waited = direct.find(&push).await.expect("the push").finished_at.expect("it is done").millis() - now.millis();
     assert!((3_000..30_000).contains(&waited), "the visibility timeout is 360 seconds: {waited} ms");
     assert_eq!(browser.received().len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overloaded_push_service_does_not_hold_a_page() {
+    const RECIPIENTS: usize = 100;
+    let app = App::start().await;
+    // It answers 429 to everything, slowly: each answer halves the window, down to one request at a time.
+    let answer = || async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        StatusCode::TOO_MANY_REQUESTS
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
+    many_subscriptions::seed(&app, RECIPIENTS, RECIPIENTS, &[], address).await;
+    let direct = DirectDelivery::with_push_service(&app, app.local().dynamodb_url(), address).await;
+    let push = direct.save_push(Audience::All).await;
+
+    let started = Instant::now();
+    assert!(direct.deliver(&push).await);
+
+    // One at a time, the page would take 32 seconds.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(direct.pending_retries(&push).await.len(), RECIPIENTS, "nobody is given up");
+    service.abort();
     app.stop().await;
 }
 

@@ -100,6 +100,25 @@ async fn an_unqueued_push_with_an_idempotency_key_is_taken_over_by_the_next_requ
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_canceled_push_is_not_taken_over() {
+    let app = App::start().await;
+    let (admin, browser) = (app.admin().await, app.push_service.browser());
+    app.subscriber().await.subscribe(&browser, &[]).await;
+    let key = app.key().create().await;
+    let (broken, sound) = (send_push(&app, CLOSED_PORT), send_push(&app, app.local().queue_url()));
+    assert_eq!(send(&broken, &key, Some("order-17")).await.0, 503);
+    let saved = pushes(&app).await[0]["id"].as_str().expect("an id").to_owned();
+
+    admin.post(&format!("/pushes/{saved}/cancel"), &json!({})).await.expect(200);
+    let (status, _) = send(&sound, &key, Some("order-17")).await;
+    app.delivered().await;
+
+    assert_eq!((status, &pushes(&app).await[0]["status"]), (json!(202), &json!("canceled")));
+    assert_eq!(browser.attempts(), 0);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_was_queued_without_a_response_is_accepted() {
     let app = App::start().await;
     let browser = app.push_service.browser();
