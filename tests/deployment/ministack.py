@@ -91,9 +91,6 @@ class MiniStack:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "false",
-            # Each idle environment of a function polls with its own threads: with 5 minutes, the default, the suite leaves
-            # so many that the emulator itself answers late on two slow cores.
-            "LAMBDA_WARM_TTL_SECONDS": "10",
             "LOG_LEVEL": "WARNING",
             "MINISTACK_HOST": "localhost",
             "MINISTACK_REGION": REGION,

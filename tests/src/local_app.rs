@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client as DynamoDb;
@@ -16,10 +17,14 @@ use serde_json::{Value, json};
 use shared::config::Config;
 use shared::domain::secret::TagKey;
 
+use crate::fault_proxy::FaultProxy;
 use crate::invoke_api::InvokeApi;
 use crate::response::Response;
 use crate::role_calls;
 use push_service::PushService;
+
+/// With this variable, the functions of every app run over DynamoDB's limits.
+const OVER_LIMITS: &str = "PUSHGATE_OVER_LIMITS";
 
 /// The app on a free port with a new database.
 pub struct LocalApp {
@@ -28,12 +33,16 @@ pub struct LocalApp {
     client: Client,
     /// The Invoke API that runs the functions, if a test chooses their environments.
     functions: Option<InvokeApi>,
+    /// DynamoDB's limits in front of the functions' database, if the suite runs over them.
+    limits: Option<FaultProxy>,
     tag_key: String,
 }
 
 impl LocalApp {
     /// Starts the app in memory. The functions run in this process, or behind `functions` if it is given.
     pub(crate) async fn start(push_service: &PushService, functions: Option<InvokeApi>) -> Self {
+        let over_limits = std::env::var_os(OVER_LIMITS).is_some();
+        let functions = if over_limits && functions.is_none() { Some(InvokeApi::start().await) } else { functions };
         let address = functions.as_ref().map(|it| it.url().parse().expect("an address"));
         let options = Options {
             port: 0,
@@ -44,12 +53,15 @@ impl LocalApp {
             template: PathBuf::from(local::TEMPLATE),
         };
         let local = Local::start(options).await.unwrap_or_else(|e| panic!("{e}"));
+        let limits =
+            if over_limits { Some(FaultProxy::with_limits(local.dynamodb_url(), Arc::default()).await) } else { None };
 
         let mut local = Self {
             local,
             push_service: push_service.address(),
             client: Client::new(),
             functions,
+            limits,
             tag_key: String::new(),
         };
         local.tag_key = local.secret("TagKeySecret").await;
@@ -64,7 +76,8 @@ impl LocalApp {
     pub fn run_functions(&self, change: impl Fn(&str, &mut HashMap<String, String>)) {
         let functions = self.functions.as_ref().expect("an app of App::start_with_fault_injection");
         functions.run(|function| {
-            let mut environment = self.environment(self.dynamodb_url());
+            let dynamodb = self.limits.as_ref().map_or_else(|| self.dynamodb_url().to_owned(), FaultProxy::url);
+            let mut environment = self.environment(&dynamodb);
             environment.insert("AWS_ACCESS_KEY_ID".to_owned(), function.to_owned());
             change(function, &mut environment);
             environment

@@ -27,6 +27,7 @@ export interface PushgateParameters {
   readonly keyRequestRate?: number;
   readonly userRequestRate?: number;
   readonly authorizerConcurrency?: number;
+  readonly deliveryConcurrency?: number;
   readonly maxKeysPerAccount?: number;
   readonly maxChannelsPerAccount?: number;
   readonly floodThreshold?: number;

@@ -20,6 +20,7 @@ export const PROPERTIES: Required<PushgateParameters> = {
   keyRequestRate: 50,
   userRequestRate: 20,
   authorizerConcurrency: 5,
+  deliveryConcurrency: 50,
   maxKeysPerAccount: 10,
   maxChannelsPerAccount: 20,
   floodThreshold: 100,

@@ -122,7 +122,7 @@ def batch_item_failures_are_reported(s):
 @assertion(lambda s: mapping(s).pop("ScalingConfig"))
 def the_event_source_has_a_maximum_concurrency(s):
     for name, it in s.of("Lambda::EventSourceMapping").items():
-        if not 2 <= it.get("ScalingConfig", {}).get("MaximumConcurrency", 1000) <= 100:
+        if not 2 <= int(s.value(it.get("ScalingConfig", {}).get("MaximumConcurrency", 1000))) <= 100:
             yield name
 
 
