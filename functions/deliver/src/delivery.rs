@@ -4,6 +4,7 @@ use shared::aws::queue::Queue;
 use shared::config::Config;
 use shared::store::Store;
 
+use crate::cancellations::Cancellations;
 use crate::transport::Transports;
 
 /// The services that a delivery needs.
@@ -11,6 +12,7 @@ pub struct Delivery {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) transports: Transports,
+    pub(crate) cancellations: Cancellations,
 }
 
 impl Delivery {
@@ -20,6 +22,7 @@ impl Delivery {
             store: Store::connect(config).await?,
             queue: Queue::connect(config).await?,
             transports: Transports::connect(config).await?,
+            cancellations: Cancellations::default(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Delivers tasks from the queue: each sends a push to the recipients of a range of ids, or splits it.
 
+mod cancellations;
 mod delivery;
 mod error;
 mod range_task;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::domain::delivery_task::{MAX_PARTS, Plan};
+use shared::domain::push::PushStatus;
 use shared::domain::subscription::SubscriptionId;
 use shared::domain::time::Timestamp;
 use shared::store::{Lease, PageOutcome, Recipient, SentPage};
@@ -81,8 +82,7 @@ async fn deliver(work: &Work<'_>, cursor: Option<SubscriptionId>, log: &mut Task
     if task.path.depth() == 0 && cursor.is_none() && !store.start_push(&task.account, &task.push).await? {
         return Err(TaskError::HeldByOther(Timestamp::now()));
     }
-    let mut read = work.started;
-    if work.is_canceled(&mut read).await? {
+    if work.push.status == PushStatus::Canceled {
         return end(work, cursor.as_ref(), log).await;
     }
     let plan = plan(work).await?;
@@ -119,7 +119,7 @@ async fn deliver(work: &Work<'_>, cursor: Option<SubscriptionId>, log: &mut Task
             log.outcome = "continued";
             return Ok(work.delivery.queue.send(task, 0).await?);
         }
-        if work.is_canceled(&mut read).await? {
+        if work.is_canceled().await? {
             return end(work, cursor.as_ref(), log).await;
         }
     }

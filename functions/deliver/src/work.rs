@@ -17,10 +17,6 @@ use crate::tally;
 /// The lease of a task, in seconds: longer than the function may run.
 pub(crate) const LEASE: i64 = 90;
 
-/// The time after which a range that is being sent looks again whether its push is canceled. The push is one item, which
-/// every function reads.
-const CANCELLATION_INTERVAL: Duration = Duration::from_millis(500);
-
 /// The maximum number of attempts to record a result while the store does not respond.
 const MAX_RECORD_ATTEMPTS: u32 = 5;
 
@@ -74,17 +70,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether the push is canceled. While a range is sent, the push is read again at most twice a second.
-    pub(crate) async fn is_canceled(&self, read: &mut Instant) -> Result<bool, TaskError> {
+    /// Whether the push is canceled. While it is sent, it is read again at most twice a second.
+    pub(crate) async fn is_canceled(&self) -> Result<bool, TaskError> {
         if self.push.status == PushStatus::Canceled {
             return Ok(true);
         }
-        if read.elapsed() < CANCELLATION_INTERVAL {
+        if !self.delivery.cancellations.is_due(&self.task.push) {
             return Ok(false);
         }
-        *read = Instant::now();
         let push = self.delivery.store.push(&self.task.account, &self.task.push, Timestamp::now()).await?;
-        Ok(push.is_none_or(|push| push.status == PushStatus::Canceled))
+        let canceled = push.is_none_or(|push| push.status == PushStatus::Canceled);
+        if canceled {
+            self.delivery.cancellations.found(&self.task.push);
+        }
+        Ok(canceled)
     }
 
     /// Deletes a subscription that no longer exists, after the result is recorded. One that stays is found gone by the next

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::future::try_join_all;
 
 use super::counts::Counted;
 use super::error::Error;
@@ -20,9 +20,6 @@ use crate::domain::id_range::IdRange;
 
 /// The number of partitions that the subscriptions of an account, or of a channel, are spread over.
 const PARTITIONS: u64 = 16;
-
-/// The number of queries that run concurrently.
-const CONCURRENT_QUERIES: usize = 32;
 
 /// The recipients of an audience in a range of ids, read as they are needed.
 pub struct Recipients<'a> {
@@ -128,7 +125,7 @@ impl Recipients<'_> {
                 reads.push(partition.read(self.store, self.source, self.audience, self.limit));
             }
         }
-        stream::iter(reads).buffer_unordered(CONCURRENT_QUERIES).try_collect().await
+        try_join_all(reads).await.map(|_| ())
     }
 }
 
@@ -150,6 +147,7 @@ impl Partition {
         limit: usize,
     ) -> Result<(), Error> {
         let Some(unread) = self.unread else { return Ok(()) };
+        let _permit = store.audience_queries.acquire().await;
         let found = store
             .client
             .query()

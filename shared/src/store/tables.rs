@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use tokio::sync::Semaphore;
 
 use super::counts::MaxCounts;
 use super::error::Error;
@@ -17,6 +18,9 @@ use crate::config::{Config, MissingVariable};
 /// The maximum number of items of one `BatchGetItem`.
 const MAX_BATCH_GET: usize = 100;
 
+/// The maximum number of concurrent queries of audiences.
+const MAX_AUDIENCE_QUERIES: usize = 32;
+
 /// The maximum number of retries for `UnprocessedKeys`.
 const MAX_UNPROCESSED_RETRIES: u32 = 8;
 
@@ -28,6 +32,8 @@ pub struct Store {
     pub(super) writers: WriterPool,
     pub(super) proven: ProvenSecrets,
     pub(super) max_counts: MaxCounts,
+    /// A permit for each query of an audience: each is a connection, and a process may have few.
+    pub(super) audience_queries: Semaphore,
     pub(super) tables: Tables,
 }
 
@@ -53,6 +59,7 @@ impl Store {
             writers: WriterPool::default(),
             proven: ProvenSecrets::default(),
             max_counts: MaxCounts::from_config(config),
+            audience_queries: Semaphore::new(MAX_AUDIENCE_QUERIES),
             tables: Tables {
                 keys: name("KEYS_TABLE"),
                 history: name("HISTORY_TABLE"),
