@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createECDH, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { button, check, openConsole, row, uniqueName } from './check.mjs';
+import { INTERNAL_ERROR, button, check, openConsole, row, uniqueName } from './check.mjs';
 
 /** A push service that is allowed and never answers: no label of a host name has 64 characters (RFC 1035). */
 const SILENT_PUSH_SERVICE = `https://${'x'.repeat(64)}.push.apple.com`;
@@ -76,15 +76,7 @@ check(42, 'An admin cancels a push from the list, and a member cannot', async ({
     await page.waitForFunction(() => document.activeElement?.matches('.row-actions button'));
     assert.equal(await statusOf(stack, id), 'sending');
 
-    const internal = {
-      type: '/v1/problems/internal',
-      title: 'Internal error',
-      status: 500,
-      code: 'internal',
-      detail: 'An internal error occurred',
-      request_id: '0f8e2c1a-6f0b-4b6c-9f1e-2d7c5a3b9e10',
-    };
-    await page.route('**/v1/pushes/*/cancel', (route) => route.fulfill({ status: 500, json: internal }));
+    await page.route('**/v1/pushes/*/cancel', (route) => route.fulfill({ status: 500, json: INTERNAL_ERROR }));
     await cancelButton(page, name).click();
     await button(page, 'Cancel push').click();
     await page.getByRole('alert').filter({ hasText: 'An internal error occurred' }).waitFor();

@@ -1,7 +1,7 @@
 // Changing, rotating and deleting keys.
 
 import assert from 'node:assert/strict';
-import { button, check, loseResponse, openConsole, row, secretOf, uniqueName, signInIfAsked } from './check.mjs';
+import { INTERNAL_ERROR, button, check, loseResponse, openConsole, row, secretOf, uniqueName, signInIfAsked } from './check.mjs';
 
 const send = (stack, secret) => stack.call('POST', '/push', { title: 'Hello' }, { key: secret });
 
@@ -11,16 +11,8 @@ check(17, 'Deactivating a key in use asks; a failure shows the old state and why
   await send(stack, secret);
   const page = await openConsole({ stack, browser }, `#/keys?q=${encodeURIComponent(name)}`);
   const toggle = page.getByRole('switch', { name: `${name} is active` });
-  const internal = {
-    type: '/v1/problems/internal',
-    title: 'Internal error',
-    status: 500,
-    code: 'internal',
-    detail: 'An internal error occurred',
-    request_id: '0f8e2c1a-6f0b-4b6c-9f1e-2d7c5a3b9e10',
-  };
   await page.route('**/v1/keys/*', (route) =>
-    route.request().method() === 'PATCH' ? route.fulfill({ status: 500, json: internal }) : route.fallback(),
+    route.request().method() === 'PATCH' ? route.fulfill({ status: 500, json: INTERNAL_ERROR }) : route.fallback(),
   );
   await toggle.click();
   await button(page, 'Deactivate').click();

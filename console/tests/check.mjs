@@ -13,6 +13,16 @@ let made = 0;
 /** A name that no other check uses. */
 export const uniqueName = (prefix) => `${prefix} ${Date.now().toString(36)}-${++made}`;
 
+/** The body of a response to a bug. */
+export const INTERNAL_ERROR = {
+  type: '/v1/problems/internal',
+  title: 'Internal error',
+  status: 500,
+  code: 'internal',
+  detail: 'An internal error occurred',
+  request_id: '0f8e2c1a-6f0b-4b6c-9f1e-2d7c5a3b9e10',
+};
+
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
 export const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 

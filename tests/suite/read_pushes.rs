@@ -1,9 +1,9 @@
 //! Reading pushes: their status for the sending key and for users, and the preview of a dry run.
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::domain::time::Timestamp;
-use tests::{App, Key, User, redact};
+use tests::{App, Key, User, many_subscriptions, redact};
 
 /// Sends a push; returns its id.
 async fn sent(key: &Key<'_>, body: &Value) -> String {
@@ -299,39 +299,14 @@ async fn a_dry_run_counts_up_to_a_thousand_recipients() {
         let response = key.push(&json!({ "title": "Hello", "dry_run": true })).await.expect(200).json();
         response["recipients"].clone()
     };
-    let add = async |numbers: std::ops::Range<usize>| {
-        let write = |number: usize| {
-            // Spread over all partitions.
-            let id = format!("{:032x}", (number as u128).reverse_bits());
-            let item = [
-                ("pk", &*format!("acme#{}", &id[..1])),
-                ("sk", &id),
-                ("endpoint", "https://push.example.com/"),
-                ("p256dh", "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
-                ("auth", "BTBZMqHH6r4Tts7J_aSIgg"),
-                ("vapid", "a-key"),
-            ];
-            let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-            let put = PutRequest::builder().set_item(Some(item.into())).build().expect("an item");
-            WriteRequest::builder().put_request(put).build()
-        };
-        for chunk in numbers.collect::<Vec<_>>().chunks(25) {
-            let writes = chunk.iter().map(|number| write(*number)).collect();
-            let batch = app.local().dynamodb().batch_write_item().request_items("SubscriptionsTable", writes);
-            assert!(
-                batch
-                    .send()
-                    .await
-                    .expect("a write")
-                    .unprocessed_items()
-                    .is_none_or(std::collections::HashMap::is_empty)
-            );
-        }
+    let seed = async |subscriptions| {
+        let address = app.push_service.address();
+        many_subscriptions::seed(&app, subscriptions, subscriptions, &[], address).await;
     };
 
-    add(0..1_000).await;
+    seed(1_000).await;
     assert_eq!(count().await, json!({ "count": 1_000, "exact": true }));
-    add(1_000..1_001).await;
+    seed(1_001).await;
     assert_eq!(count().await, json!({ "count": 1_000, "exact": false }));
     app.stop().await;
 }

@@ -12,11 +12,11 @@ pub const ROUTES: Routes = &[("POST", "/pushes/{id}/cancel")];
 pub async fn handle(store: &Store, request: &Request) -> Result<Response, Problem> {
     let admin = auth::admin(request)?;
     let id: PushId = request.path_param("id", "push")?;
-    let now = Timestamp::now();
 
-    store.push(&admin.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
+    // One that does not exist, or is finished, stays so.
     store.cancel_push(&admin.account, &id).await?;
-    let mut push = store.push(&admin.account, &id, now).await?.ok_or(Problem::NotFound("push"))?;
+    let push = store.push(&admin.account, &id, Timestamp::now()).await?;
+    let mut push = push.ok_or(Problem::NotFound("push"))?;
     store.read_progress(&admin.account, &mut push).await?;
 
     Ok(response::ok(&views::push(&push)))

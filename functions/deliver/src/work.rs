@@ -30,7 +30,7 @@ pub(crate) struct Work<'a> {
     pub(crate) started: Instant,
 }
 
-/// When a lease that begins or is renewed now ends.
+/// When a lease that begins now ends.
 pub(crate) fn lease_ends() -> Timestamp {
     Timestamp::now().plus_seconds(LEASE)
 }
@@ -70,11 +70,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether the push is canceled. While it is sent, it is read again at most twice a second.
+    /// Whether the push has been canceled since the task began. It is read again at most twice a second.
     pub(crate) async fn is_canceled(&self) -> Result<bool, TaskError> {
-        if self.push.status == PushStatus::Canceled {
-            return Ok(true);
-        }
         if !self.delivery.cancellations.is_due(&self.task.push) {
             return Ok(false);
         }

@@ -1,14 +1,13 @@
 //! The cost of one push in capacity units and queue messages, from the authorizer's write to the last result, and the
 //! number of DynamoDB calls that the authorizer makes for an allowed request. The fault proxy counts both.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::lambda::{Handler, in_process};
 use serde_json::json;
 use shared::domain::time::Timestamp;
 
-use super::functions::{Queue, authorize, is_write, send};
+use super::functions::{Queue, authorize, functions, is_write, send};
 use super::print::print_line;
 use crate::actors::Key;
 use crate::app::App;
@@ -40,7 +39,7 @@ pub async fn run(recipients: usize) {
 async fn allowed_requests() {
     let app = App::start().await;
     let proxy = FaultProxy::start(app.local().dynamodb_url(), true, |_| Fault::None).await;
-    let functions = functions(&app, &proxy);
+    let functions = functions(&app, &proxy.url(), app.push_service.address());
     let limits = json!({ "per_minute": 60, "per_day": 1_000 });
     let (plain, limited) = (app.key().create().await, app.key().with("limits", limits).create().await);
     let calls = async |what: &str, key: &Key<'_>| {
@@ -88,7 +87,7 @@ async fn push(recipients: usize) {
     }
     let key = app.key().create().await;
     let proxy = FaultProxy::start(app.local().dynamodb_url(), true, |_| Fault::None).await;
-    let functions = functions(&app, &proxy);
+    let functions = functions(&app, &proxy.url(), app.push_service.address());
 
     let context = authorize(&functions, &key).await;
     let authorizer = report("authorizer", &proxy.take_calls());
@@ -117,15 +116,6 @@ async fn push(recipients: usize) {
         (Some("done"), Some(recipients as u64))
     );
     app.stop().await;
-}
-
-/// The functions, with DynamoDB behind the proxy and a queue that only this program receives from.
-fn functions(app: &App, proxy: &FaultProxy) -> HashMap<String, Handler> {
-    in_process(|_| {
-        let mut environment = app.local().environment(&proxy.url());
-        environment.insert("QUEUE_URL".to_owned(), Queue::new(app).url());
-        environment
-    })
 }
 
 /// Prints the calls of one function with their units. The embedded database does not return the units of a write whose

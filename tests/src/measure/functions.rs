@@ -1,8 +1,9 @@
 //! Functions that a measuring program invokes itself, with a queue that only it receives from.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
-use local::lambda::Handler;
+use local::lambda::{Handler, in_process};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -67,6 +68,16 @@ impl Message {
     pub(super) fn event(&self) -> Value {
         json!({ "Records": [{ "messageId": self.0["MessageId"], "body": self.0["Body"] }] })
     }
+}
+
+/// The functions, with DynamoDB at this URL and this push service.
+pub(super) fn functions(app: &App, dynamodb: &str, push_service: SocketAddr) -> HashMap<String, Handler> {
+    in_process(|_| {
+        let mut environment = app.local().environment(dynamodb);
+        environment.insert("QUEUE_URL".to_owned(), Queue::new(app).url());
+        environment.insert("PUSH_HOSTS".to_owned(), format!("http://{push_service}"));
+        environment
+    })
 }
 
 /// Invokes the authorizer; returns its context.

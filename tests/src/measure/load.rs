@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
-use local::lambda::{Handler, in_process};
+use local::lambda::Handler;
 use serde_json::json;
 
 use super::functions::{Queue, authorize, is_write, send};
+use super::gateway_process::resident;
 use super::print::print_line;
 use crate::app::App;
 use crate::dynamodb_limits::DynamoDbLimits;
@@ -42,15 +43,10 @@ pub async fn run(subscriptions: usize, counted: usize, channels: usize, function
     let limits = Arc::new(DynamoDbLimits::default());
     let proxy = FaultProxy::with_limits(app.local().dynamodb_url(), Arc::clone(&limits)).await;
     let queue = Queue::new(&app);
-    let handlers = in_process(|_| {
-        let mut environment = app.local().environment(&proxy.url());
-        environment.insert("QUEUE_URL".to_owned(), queue.url());
-        environment.insert("PUSH_HOSTS".to_owned(), format!("http://{}", service.address()));
-        environment
-    });
+    let handlers = super::functions::functions(&app, &proxy.url(), service.address());
     let key = app.key().channels(&slugs).create().await;
     let context = authorize(&handlers, &key).await;
-    let memory = resident_kilobytes();
+    let memory = resident(std::process::id());
     let _ = proxy.take_calls();
 
     let started = Instant::now();
@@ -70,7 +66,7 @@ pub async fn run(subscriptions: usize, counted: usize, channels: usize, function
         of(read),
         of(messages as f64),
         of(calls as f64),
-        resident_kilobytes().saturating_sub(memory) / 1024,
+        resident(std::process::id()).saturating_sub(memory) / 1024,
     ));
     print_line(&format!("load: refused by the limits: {:?}", limits.refused()));
     for (name, share) in limits.busiest(BUSY) {
@@ -139,11 +135,4 @@ fn totals(proxy: &FaultProxy) -> (f64, f64, usize) {
         operations.iter().map(|(operation, (count, units))| format!("{count} {operation} ({units})")).collect();
     print_line(&format!("load: {}", each.join(", ")));
     (written, read, calls.len())
-}
-
-/// The resident memory of this process.
-fn resident_kilobytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
